@@ -1,0 +1,29 @@
+"""Training deep networks without end-to-end backpropagation: the package behind the llcourse notebooks.
+
+    images = llcourse.data.load("cifar10", train=10_000, test=2_000)
+    net = llcourse.networks.resnet(20).cut(4, head="1c2f")      # four modules, each with its own loss
+    history = llcourse.train(net, images, epochs=6)
+
+Everything is imported when it is first used: the doctor can then speak where torch is broken, and training needs
+neither matplotlib nor Jupyter.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+_MODULES = ("cost", "course", "data", "heads", "measure", "networks", "panels", "plots", "reach", "schedules", "timeline")
+_NAMES = {"LocalNetwork": "local", "History": "training", "NonFiniteLoss": "training", "Recipe": "training",
+          "Run": "training", "train": "training"}
+
+
+def __getattr__(name):
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
+    if name in _NAMES:
+        return getattr(import_module(f".{_NAMES[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *_MODULES, *_NAMES])

@@ -1,0 +1,35 @@
+"""Checkpoints: tensors and a JSON record in one safetensors file, written so that a crash leaves the old file whole."""
+
+import json
+import os
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint that cannot be read or belongs to another run; the message says which and what to do."""
+
+
+def save(path, tensors, record):
+    """Write {name: tensor} and a JSON-able dict to `path`, atomically; missing folders are made."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        save_file({name: t.contiguous() for name, t in tensors.items()}, partial, {"record": json.dumps(record)})
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load(path, device):
+    """Return (tensors, record) of a file that `save` wrote. Raises CheckpointError if it is not one."""
+    try:
+        with safe_open(path, framework="pt", device=str(device)) as file:
+            record = json.loads(file.metadata()["record"])
+            return {name: file.get_tensor(name) for name in file.keys()}, record
+    except (SafetensorError, OSError, TypeError, KeyError, ValueError) as error:
+        raise CheckpointError(f"{path} is not a whole checkpoint of this package ({error}); "
+                              "move it away to start the run afresh") from error

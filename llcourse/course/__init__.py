@@ -1,0 +1,7 @@
+"""What a chapter is made with: `begin` its session, `check` an exercise, state a `claim`."""
+
+from .checks import check, hint, reveal
+from .claims import claim, margins
+from .session import begin
+
+__all__ = ["begin", "check", "claim", "hint", "margins", "reveal"]

@@ -1,0 +1,83 @@
+"""The chapters as files: finding, executing and cleaning notebooks."""
+
+import hashlib
+import os
+import time
+
+import nbformat
+
+from .. import paths
+
+CELL_SECONDS = 600  # a cell that takes longer hangs: a whole chapter has two minutes
+
+
+class ChapterError(Exception):
+    """A chapter that cannot be found or executed; the message says which and what stopped it."""
+
+
+def find(number=None):
+    """{number: path} of the chapters, or of the one called `number` ("03"); ChapterError if there is none."""
+    every = {p.name[:2]: p for p in sorted((paths.root() / "notebooks").glob("[0-9][0-9]_*.ipynb"))}
+    if number is None:
+        return every
+    if number not in every:
+        raise ChapterError(f"there is no chapter {number!r}; there are {', '.join(every) or 'none yet'}")
+    return {number: every[number]}
+
+
+def executed():
+    """The folder for everything that git ignores: executed chapters, finished seeds."""
+    return paths.root() / "executed"
+
+
+def code_hash(notebook):
+    """A hash of the code cells: the text may change without making recorded values stale."""
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    return hashlib.sha256("\0".join(code).encode()).hexdigest()
+
+
+def execute(path, **environment):
+    """Execute a chapter as pytest will, in a fresh kernel; returns (notebook with outputs, minutes, error or None).
+
+    environment: variables added to those of this process. An exception in a cell ends the run; the notebook returned
+    then holds the outputs up to it and the ChapterError names cell and line.
+    """
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    client = NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name="python3", record_timing=False,
+                            store_widget_state=False, coalesce_streams=True,
+                            resources={"metadata": {"path": str(path.parent)}})
+    error, began = None, time.perf_counter()
+    try:
+        client.execute(env=os.environ | {"LLCOURSE_PROGRESS": "0"} | environment)
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as stop:
+        error = ChapterError(f"{path.name} stopped {_where(notebook)}: {_reason(stop)}")
+    return notebook, (time.perf_counter() - began) / 60, error
+
+
+def _where(notebook):
+    """The cell that ran last, as a reader counts code cells."""
+    code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    done = [n for n, cell in enumerate(code, 1) if cell.execution_count]
+    n = max(done, default=1)
+    return f"in code cell {n} (id {code[n - 1].get('id', 'none')}) that begins with {code[n - 1].source.splitlines()[0]!r}"
+
+
+def _reason(stop):
+    return f"{stop.ename}: {stop.evalue}" if hasattr(stop, "ename") else str(stop).strip().splitlines()[-1]
+
+
+def clean(notebook):
+    """Keep in the metadata what is the same on every machine: the kernel's name, no times, no widget state."""
+    notebook.metadata = nbformat.from_dict({
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    })
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+    return notebook

@@ -1,0 +1,36 @@
+"""Claims: what a small run shows, stated with the margin it needs, and how often it held when recorded."""
+
+import json
+import os
+
+from . import results, session
+
+
+def claim(text, value, over):
+    """Print PASS if `value` > `over`, else the measured value and what it needs. Never raises on a number.
+
+    text: a sentence that stays the same on every machine.   value: a number (NaN shows nothing).   over: the
+    threshold. A PASS prints no number, so that stored outputs compare everywhere. With LLCOURSE_CLAIMS naming a file
+    (`python -m llcourse run 03 --seeds 10` does that), one line of JSON is added to it.
+    """
+    value = float(value)
+    shown = value > over
+    print(f"PASS  {text}" if shown else f"NOT SHOWN HERE  {text}: measured {value:.2f}, needs more than {over}")
+    if "LLCOURSE_CLAIMS" in os.environ:
+        here = session.active
+        row = {"chapter": here and here.chapter, "seed": here and here.seed, "text": text, "value": value, "over": over}
+        with open(os.environ["LLCOURSE_CLAIMS"], "a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+
+def margins(chapter):
+    """Print how far a chapter's claims held over the recorded seeds: threshold, smallest, mean and spread of the values."""
+    recorded = results.read(results.claims_file(chapter))
+    if recorded is None:
+        print(f"not yet recorded: python -m llcourse run {chapter} --seeds 10")
+        return
+    claims = recorded["claims"]
+    width = max(len(c["text"]) for c in claims)
+    print(f"{'claim':<{width}}{'needs':>9}{'smallest':>10}{'mean':>9}{'spread':>9}   ({len(recorded['seeds'])} seeds)")
+    for c in claims:
+        print(f"{c['text']:<{width}}{c['over']:>9.2f}{c['min']:>10.2f}{c['mean']:>9.2f}{c['std']:>9.2f}")

@@ -1,0 +1,63 @@
+"""Recorded results: what was measured, by which code, on which machine and images. Written whole or not at all."""
+
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+from datetime import date
+from pathlib import Path
+
+import torch
+
+from .. import data, paths
+
+
+def image_source():
+    """The data.Source of the CIFAR-10 that a chapter loads on this machine."""
+    return data.load("cifar10", train=10, test=10).source
+
+
+def provenance(command):
+    """Who measured: command, commit, whether the tree was clean, versions, processor, images and date."""
+    source = image_source()
+    return {
+        "command": command,
+        "commit": _git("rev-parse", "HEAD") or None,
+        "clean": _git("status", "--porcelain") == "",
+        "versions": {"python": platform.python_version()} | {
+            name: importlib.metadata.version(name) for name in ("torch", "torchvision", "numpy")},
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else f"cpu ({platform.machine()})",
+        "cores": os.cpu_count(),
+        "data": {"kind": source.kind, "sha256": source.sha256},
+        "date": date.today().isoformat(),
+    }
+
+
+def _git(*arguments):
+    run = subprocess.run(["git", *arguments], cwd=paths.root(), capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    return run.stdout.strip() if run.returncode == 0 else None
+
+
+def claims_file(chapter):
+    """Where the recorded claims of a chapter ("03") lie."""
+    return paths.results() / "claims" / f"{chapter}.json"
+
+
+def minutes_file():
+    """Where the measured minutes of every chapter lie: {chapter: {minutes, cores, threads, device, versions, date}}."""
+    return paths.results() / "minutes.json"
+
+
+def read(file):
+    """The contents of a JSON results file, or None where it has not been recorded."""
+    return json.loads(Path(file).read_text(encoding="utf-8")) if Path(file).exists() else None
+
+
+def write(file, contents):
+    """Write JSON so that a reader sees the old file or the new one, never half of one."""
+    file = Path(file)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f".{file.name}.{os.getpid()}")
+    part.write_text(json.dumps(contents, indent=1) + "\n", encoding="utf-8")
+    os.replace(part, file)

@@ -1,0 +1,35 @@
+"""The augmentation of CIFAR training, for a whole batch at once on the images' device."""
+
+import torch
+
+PAD = 4  # pixels of reflected border, as in He et al. 2015 (Deep residual learning, section 4.2), who pad with zeros
+
+
+def augment(x, generator):
+    """Pad each image by 4 reflected pixels, crop it back to its size at a random place, flip half of them.
+
+    x: uint8 (N, H, W, 3); returns the same. `generator`: a torch.Generator on x's device.
+    """
+    places = torch.randint(0, 2 * PAD + 1, (2, len(x)), generator=generator, device=x.device)
+    flips = torch.randint(0, 2, (len(x),), generator=generator, device=x.device)
+    return crop_and_flip(x, places[0], places[1], flips.bool())
+
+
+def crop_and_flip(x, top, left, flip):
+    """The augmentation at given places: top, left in 0..8, flip bool, each (N,).
+
+    No padded image is made: a border pixel is its mirror pixel's index, a flip is reversed columns, and what is left
+    is one gather of pixels.
+    """
+    n, height, width, channels = x.shape
+    columns = torch.arange(width, device=x.device)
+    columns = torch.where(flip[:, None], width - 1 - columns, columns) + left[:, None]
+    rows = torch.arange(height, device=x.device) + top[:, None]
+    rows = _reflected(rows - PAD, height) + height * torch.arange(n, device=x.device)[:, None]
+    pixels = rows[:, :, None] * width + _reflected(columns - PAD, width)[:, None, :]
+    return x.reshape(-1, channels).index_select(0, pixels.view(-1)).view(x.shape)
+
+
+def _reflected(index, size):
+    """Indices outside 0..size-1 mirrored at the edge pixels: -1 is 1, size is size - 2."""
+    return (size - 1) - ((size - 1) - index.abs()).abs()

@@ -1,0 +1,70 @@
+"""An image set in memory, and its batches."""
+
+from dataclasses import dataclass
+
+import torch
+
+from .augmentation import augment
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where images came from."""
+
+    kind: str  # "official", "imagefolder" or "standin"
+    where: str  # the archive, the folder, or why there is only a stand-in
+    sha256: str  # of all decoded arrays: train_x, train_y, test_x, test_y
+
+
+class Images:
+    """An image set as tensors on one device.
+
+    train_x, test_x: uint8 (N, H, W, 3), which a permute turns into channels_last at no cost; train_y, test_y: int64
+    (N,); classes: the names behind the labels; shape: (3, H, W), what a network sees of one image; mean, std:
+    the published constants, per channel, that `normalize` uses.
+    """
+
+    def __init__(self, name, train_x, train_y, test_x, test_y, classes, source, mean, std):
+        self.name, self.classes, self.source = name, tuple(classes), source
+        self.train_x, self.train_y, self.test_x, self.test_y = train_x, train_y, test_x, test_y
+        self.mean, self.std = mean, std
+        height, width, channels = train_x.shape[1:]
+        self.shape = (channels, height, width)
+        # One fused multiply-add over rows of W * 3 values: (x / 255 - mean) / std == x * scale + shift.
+        mean, std = torch.tensor(mean, dtype=torch.float64), torch.tensor(std, dtype=torch.float64)
+        self._scale = (1 / (255 * std)).float().repeat(width).to(train_x.device)
+        self._shift = (-mean / std).float().repeat(width).to(train_x.device)
+
+    @property
+    def standin(self):
+        """True if these are generated images, not the set they stand in for."""
+        return self.source.kind == "standin"
+
+    def normalize(self, x):
+        """uint8 (N, H, W, 3) to float32 (N, 3, H, W) in channels_last: (x / 255 - mean) / std."""
+        rows = torch.addcmul(self._shift, x.flatten(2).float(), self._scale)
+        return rows.view(x.shape).permute(0, 3, 1, 2)
+
+    def batches(self, batch, generator, augment=True):
+        """One epoch of (x, y): x float32 (batch, 3, H, W) normalised, y int64 (batch,), shuffled by `generator`.
+
+        `generator` is a torch.Generator on the images' device and the only source of chance. The last batch may be
+        ragged; one image alone is left out, because BatchNorm cannot use it. Nothing waits for the device.
+        """
+        order = torch.randperm(len(self.train_y), generator=generator, device=self.train_y.device)
+        for chosen in order.split(batch):
+            if len(chosen) > 1:
+                x = self.train_x.index_select(0, chosen)
+                yield self.normalize(_augment(x, generator) if augment else x), self.train_y.index_select(0, chosen)
+
+    def test_batches(self, batch):
+        """Every test image once, in order, as (x, y) like `batches` gives them."""
+        for x, y in zip(self.test_x.split(batch), self.test_y.split(batch)):
+            yield self.normalize(x), y
+
+    def __repr__(self):
+        return (f"Images({self.name}: {len(self.train_y):,} train, {len(self.test_y):,} test, {self.train_x.device}, "
+                f"{self.source.kind})")
+
+
+_augment = augment  # `batches` has a flag of that name

@@ -1,0 +1,88 @@
+"""Finding an image set: decoded before, on disk, by download, and only then generated."""
+
+import os
+from pathlib import Path
+
+import torch
+
+from .. import paths
+from . import cache, fetch, folder, official, standin
+from .errors import DataError, Unavailable
+from .images import Images
+from .sets import named
+from .subset import stratified
+
+_standin_loaded = False
+
+
+def load(name="cifar10", train=None, test=None, seed=0, device="cpu", root=None):
+    """An image set as Images on `device`: a seeded, stratified subset of `train` and `test` images (None: all).
+
+    name: cifar10, cifar100, svhn or stl10. root: the data folder (default $LLCOURSE_DATA, else data/ in the checkout).
+    Takes, in this order: the decoded cache; the official archive in root; an ImageFolder copy in root; the official
+    archive by download (not with LLCOURSE_OFFLINE=1); a generated stand-in, which says so. Raises DataError for data
+    that is there but damaged, for an empty or missing folder that was named, and for a full disk.
+    """
+    image_set, folder_named = named(name), _named_folder(root)
+    try:
+        decoded = find(image_set, folder_named)
+    except Unavailable as why:
+        decoded = standin.generate(image_set, train, test, str(why))
+        _announce(image_set, why)
+    chosen = (stratified(decoded.train_y, train, seed, "training images"),
+              stratified(decoded.test_y, test, seed, "test images"))
+    arrays = (array[rows] for rows, pair in zip(chosen, ((decoded.train_x, decoded.train_y),
+                                                         (decoded.test_x, decoded.test_y))) for array in pair)
+    tensors = [torch.from_numpy(array).to(device) for array in arrays]
+    return Images(name, *tensors, image_set.classes, decoded.source, image_set.mean, image_set.std)
+
+
+def find(image_set, root, download=True):
+    """The whole set as a cache.Decoded, by the order that `load` gives. Raises Unavailable if there is none."""
+    official_key = f"{image_set.name}-official"
+    if decoded := cache.find(root, official_key):
+        return decoded
+    if not official.present(image_set, root):
+        if copy := folder.find(image_set, root):
+            copy_key = folder.key(image_set, copy)
+            return cache.find(root, copy_key) or cache.keep(root, copy_key, folder.decode(image_set, copy))
+        if not download or os.environ.get("LLCOURSE_OFFLINE") == "1":
+            raise Unavailable(f"{image_set.title} is not in {root}, and LLCOURSE_OFFLINE=1 forbids downloads")
+        fetch.fetch(image_set, root)
+    return cache.keep(root, official_key, official.decode(image_set, root))
+
+
+def on_disk(name="cifar10", root=None):
+    """True if `load` would find real images without a download. Looks, and decodes nothing."""
+    image_set, root = named(name), paths.data() if root is None else Path(root)
+    return root.is_dir() and bool(cache.find(root, f"{name}-official") or official.present(image_set, root)
+                                  or folder.find(image_set, root))
+
+
+def standin_in_use():
+    """True once this process has loaded a stand-in: figures say so."""
+    return _standin_loaded
+
+
+def _named_folder(root):
+    """The data folder. One that was named must have something in it: an empty one is a slip, not a wish."""
+    named_it = root is not None or os.environ.get("LLCOURSE_DATA")
+    root = paths.data() if root is None else Path(root).expanduser()
+    if named_it:
+        try:
+            empty = not any(root.iterdir())
+        except OSError as error:
+            raise DataError(f"the data folder {root} cannot be read ({error.strerror}); check its name, or leave "
+                            "LLCOURSE_DATA and root unset to use data/ in the checkout") from error
+        if empty:
+            raise DataError(f"the data folder {root} is empty; to download into it, run: LLCOURSE_DATA={root} "
+                            "python -m llcourse data")
+    return root
+
+
+def _announce(image_set, why):
+    global _standin_loaded
+    _standin_loaded = True
+    print(f"{'!' * 100}\nSTAND-IN: these are generated images, NOT {image_set.title}. No number below means anything "
+          f"about {image_set.title}.\nWhy:  {why}\nMend: python -m llcourse data {image_set.name}   (with a network; or "
+          f"see data/README.md for a copy by hand)\n{'!' * 100}")

@@ -1,0 +1,163 @@
+"""`python -m llcourse doctor`: is this machine ready for the course, and if not, what to do.
+
+Every check stands alone, so that one broken part still leaves a report of the others.
+"""
+
+import importlib.metadata
+import json
+import os
+import sys
+from collections import namedtuple
+
+Finding = namedtuple("Finding", "check status detail mend")  # status: "ok", "note" (works, with less) or "fail"
+
+COURSE_PACKAGES = ["numpy", "matplotlib", "seaborn", "jupyterlab", "ipywidgets", "nbval", "safetensors"]
+INSTALL = "run `make install`, or `pip install -r requirements.txt` in the environment you use"
+
+
+def python():
+    version = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info < (3, 11):
+        return "fail", version, "install Python 3.11 or newer"
+    return "ok", version, ""
+
+
+def torch_pair():
+    """torch and torchvision, which must come from the same build."""
+    try:
+        import torch
+    except ImportError as error:
+        return "fail", str(error), INSTALL
+    try:
+        import torchvision
+    except ImportError as error:
+        return "fail", f"torch {torch.__version__}, but {error}", INSTALL
+    except RuntimeError as error:
+        if "torchvision::nms does not exist" in str(error):
+            found = f"torch {torch.__version__} beside torchvision {importlib.metadata.version('torchvision')}: {error}"
+            return "fail", found, ("these two are different builds (a CPU-only torch beside the default torchvision): "
+                                   "`pip uninstall -y torch torchvision`, then `pip install torch torchvision` together")
+        raise
+    return "ok", f"torch {torch.__version__}, torchvision {torchvision.__version__}", ""
+
+
+def packages():
+    versions, missing = [], []
+    for name in COURSE_PACKAGES:
+        try:
+            versions.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        return "fail", f"missing: {', '.join(missing)}", INSTALL
+    return "ok", ", ".join(versions), ""
+
+
+def kernel():
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+    try:
+        command = KernelSpecManager().get_kernel_spec("python3").argv[0]
+    except NoSuchKernel:
+        return "fail", "no kernel called python3", "run `python -m ipykernel install --sys-prefix --name python3`"
+    if os.path.isabs(command) and os.path.realpath(command) != os.path.realpath(sys.executable):
+        return "note", "the kernel python3 runs another Python", ("start JupyterLab from this environment, or run "
+                                                                 "`python -m ipykernel install --sys-prefix --name python3`")
+    return "ok", "python3 runs this Python", ""
+
+
+def device():
+    import torch
+
+    if torch.cuda.is_available():
+        return "ok", torch.cuda.get_device_name(), ""
+    if torch.backends.mps.is_available():
+        return "ok", "Apple GPU (mps)", ""
+    return "ok", f"CPU, {torch.get_num_threads()} threads of {os.cpu_count()} cores; the course needs no GPU", ""
+
+
+def bfloat16():
+    from .training import fast_bfloat16
+
+    import torch
+
+    if fast_bfloat16("cuda" if torch.cuda.is_available() else "cpu"):
+        return "ok", "computed in hardware: about twice as fast", ""
+    return "note", "not in this hardware: everything runs in float32, more slowly", ""
+
+
+def images():
+    from . import data
+
+    if not data.on_disk("cifar10"):
+        return "note", "CIFAR-10 is not here yet", ("run `python -m llcourse data cifar10`; offline the course runs on a "
+                                                    "generated stand-in, whose figures do not match the text")
+    return "ok", "CIFAR-10 is here", ""
+
+
+def reaches():
+    """Measure the reach of every method that trains a chain of modules and compare it with what it declares."""
+    import torch
+
+    from . import measure, networks, reach
+
+    torch.manual_seed(0)
+    net = networks.resnet(8, width=4).cut(4)
+    batch = torch.randn(4, 3, 32, 32), torch.arange(4)
+    checked = 0
+    for name, constructor in reach.METHODS.items():
+        R = constructor(4)
+        if R.shape != (4, 4):
+            continue  # neuron groups have a network of their own
+        net.reach = R
+        differences = measure.reach(net, batch).differences(R)
+        if differences:
+            return "fail", f"{name}: {'; '.join(differences)}", "please report this with the output of `doctor --json`"
+        checked += 1
+    return "ok", f"measured equals declared for {checked} methods", ""
+
+
+CHECKS = {"python": python, "torch": torch_pair, "packages": packages, "kernel": kernel, "device": device,
+          "bfloat16": bfloat16, "data": images, "reach": reaches}
+
+
+def examine():
+    """Run every check; return a list of Findings. A check that crashes is a failed check."""
+    findings = []
+    for name, check in CHECKS.items():
+        try:
+            findings.append(Finding(name, *check()))
+        except Exception as error:
+            mend = INSTALL if isinstance(error, ImportError) else "see the lines above; mend those first"
+            findings.append(Finding(name, "fail", f"{type(error).__name__}: {error}", mend))
+    return findings
+
+
+def verdict(findings):
+    """One sentence to act on."""
+    failed = [f for f in findings if f.status == "fail"]
+    if failed:
+        return f"NOT READY: {failed[0].check} is the first thing to mend: {failed[0].mend}."
+    notes = [f for f in findings if f.status == "note" and f.mend]
+    if notes:
+        return f"READY, with less: {notes[0].detail}; {notes[0].mend}."
+    return "READY: open notebooks/00_start_here.ipynb."
+
+
+def configure(parser):
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def main(args):
+    findings = examine()
+    failed = any(f.status == "fail" for f in findings)
+    if args.json:
+        print(json.dumps({"ready": not failed, "verdict": verdict(findings), "checks": [f._asdict() for f in findings]},
+                         indent=1))
+        return int(failed)
+    for f in findings:
+        print(f"{f.status.upper():<5} {f.check:<9} {f.detail}")
+        if f.mend:
+            print(f"{'':<16}-> {f.mend}")
+    print(verdict(findings))
+    return int(failed)

@@ -1,0 +1,133 @@
+"""Image classifiers as explicit chains of named blocks, and cutting a chain into K modules.
+
+A block is the smallest unit that can be a module of its own. `Network.cut` joins blocks into modules and gives each
+module a head. Weights of convolutions and linear layers start as He et al. (2015) propose, fan-out mode.
+"""
+
+from torch import nn
+
+from . import heads, partition
+from .cost import count
+from .heads import conv
+from .local import LocalNetwork
+
+
+class Network(nn.Module):
+    """A chain of named blocks and a classifier.
+
+    name: for figures and records.   blocks: {name: nn.Module} in order.   classifier: nn.Module from the last block's
+    output to logits.   shape: of one image, (3, H, W).   published: {K: names of the blocks before the K - 1 borders}
+    where the literature fixed them.
+    """
+
+    def __init__(self, name, blocks, classifier, classes, shape=(3, 32, 32), published=None):
+        super().__init__()
+        self.name, self.classes, self.shape = name, classes, tuple(shape)
+        self.block_names, self.published = list(blocks), published or {}
+        self.blocks, self.classifier = nn.ModuleList(blocks.values()), classifier
+        self.apply(_initialise)
+
+    def forward(self, x):
+        """x: (batch, 3, H, W) -> logits (batch, classes)."""
+        for block in self.blocks:
+            x = block(x)
+        return self.classifier(x)
+
+    def borders(self, K):
+        """Names of the blocks before the K - 1 borders: the published ones if there are, else balanced in MACs."""
+        if K in self.published:
+            return self.published[K]
+        if not 1 <= K <= len(self.blocks):
+            raise ValueError(f"{self.name} has {len(self.blocks)} blocks and cannot be cut into K = {K} modules; "
+                             f"choose K from 1 to {len(self.blocks)}")
+        shape, macs = self.shape, []
+        for block in self.blocks:
+            cost = count(block, shape)
+            macs.append(cost.macs)
+            shape = cost.shape
+        return [self.block_names[end - 1] for end in partition.balanced(macs, K)[:-1]]
+
+    def cut(self, K, head="1c2f", reach=None):
+        """Cut into K modules: a LocalNetwork that shares this network's parameters.
+
+        head: the kind of auxiliary head of modules 1 to K - 1 (see heads.HEADS); the last module keeps the network's
+        own classifier.   reach: default is local, every module its own loss.
+        Raises ValueError if K exceeds the number of blocks.
+        """
+        ends = [self.block_names.index(name) + 1 for name in self.borders(K)] + [len(self.blocks)]
+        body = [nn.Sequential(*self.blocks[start:end]) for start, end in zip([0, *ends], ends)]
+        shape, auxiliary = self.shape, []
+        for module in body[:-1]:
+            shape = count(module, shape).shape
+            auxiliary.append(heads.make(head, shape, self.classes).apply(_initialise))
+        return LocalNetwork(body, [*auxiliary, self.classifier], reach)
+
+
+class ResidualBlock(nn.Module):
+    """The basic block of He et al. (2016): two 3x3 convolutions around which the input is added back."""
+
+    def __init__(self, cin, cout, stride):
+        super().__init__()
+        self.residual = nn.Sequential(*conv(cin, cout, stride=stride), *conv(cout, cout)[:-1])
+        same = stride == 1 and cin == cout
+        self.shortcut = nn.Identity() if same else nn.Sequential(*conv(cin, cout, kernel=1, stride=stride)[:-1])
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x):
+        return self.relu(self.residual(x) + self.shortcut(x))
+
+
+def resnet(depth=32, width=16, classes=10, shape=(3, 32, 32)):
+    """CIFAR ResNet (He et al. 2016, section 4.2): depth = 6 n + 2, stages of width, 2 width and 4 width channels.
+
+    Blocks: "stem", "1.0" ... "3.{n-1}". Shortcuts that change shape are 1x1 convolutions, as in InfoPro's ResNet-32
+    (0.467 M parameters, 69.1 MMAC), whose published borders are used for depth 32.
+    """
+    n, rest = divmod(depth - 2, 6)
+    if rest or n < 1:
+        raise ValueError(f"a CIFAR ResNet has depth 6 n + 2 (8, 14, 20, 32, 56, 110 ...); got {depth}")
+    blocks, channels = {"stem": nn.Sequential(*conv(shape[0], width))}, width
+    for stage in range(3):
+        for b in range(n):
+            out = width * 2**stage
+            blocks[f"{stage + 1}.{b}"] = ResidualBlock(channels, out, stride=2 if stage and not b else 1)
+            channels = out
+    classifier = nn.Sequential(*heads.linear(channels, None, classes))
+    return Network(f"ResNet-{depth}", blocks, classifier, classes, shape,
+                   partition.RESNET32 if depth == 32 else None)
+
+
+def vgg6a(classes=10, shape=(3, 32, 32)):
+    """VGG6a of Nokland and Eidnes (2019): four 3x3 convolutions of 128-256-512-512 filters and one hidden layer."""
+    side = shape[1] // 8
+    blocks = {
+        "1": nn.Sequential(*conv(shape[0], 128), nn.MaxPool2d(2)),
+        "2": nn.Sequential(*conv(128, 256), nn.MaxPool2d(2)),
+        "3": nn.Sequential(*conv(256, 512), nn.MaxPool2d(2)),
+        "4": nn.Sequential(*conv(512, 512)),
+        "5": nn.Sequential(nn.Flatten(), nn.Linear(512 * side * side, 1024, bias=False), nn.BatchNorm1d(1024),
+                           nn.ReLU(inplace=True), nn.Unflatten(1, (1024, 1, 1))),
+    }
+    return Network("VGG6a", blocks, nn.Sequential(nn.Flatten(), nn.Linear(1024, classes)), classes, shape)
+
+
+def cnn6(width=128, classes=10, shape=(3, 32, 32)):
+    """The 6-layer CNN of DGL's head study (Belilovsky et al. 2020, section 5.1): width 1-2-2-4-4-4 times `width`.
+
+    Each block is a 3x3 convolution, BatchNorm and ReLU; blocks 2 and 4 begin with 2x2 max-pooling. The classifier
+    pools to 2 x 2 and has two hidden layers.
+    """
+    blocks, channels = {}, shape[0]
+    for b, factor in enumerate((1, 2, 2, 4, 4, 4), start=1):
+        pool = [nn.MaxPool2d(2)] if b in (2, 4) else []
+        blocks[str(b)] = nn.Sequential(*pool, *conv(channels, factor * width))
+        channels = factor * width
+    classifier = nn.Sequential(*heads.mlp(channels, shape[1] // 4, classes, layers=2))
+    return Network("CNN-6", blocks, classifier, classes, shape)
+
+
+def _initialise(module):
+    if isinstance(module, (nn.Conv2d, nn.Linear)):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

@@ -1,0 +1,158 @@
+"""Figures of the course. Every function returns the matplotlib Figure and shows nothing by itself.
+
+One colour a module everywhere, light to dark with depth; a figure drawn from stand-in data says so.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+from matplotlib.patches import Patch
+
+from . import data
+from . import reach as reaches
+
+
+def module_colours(K):
+    """K colours, light to dark, first module to last."""
+    return sns.color_palette("crest", K)
+
+
+def _finish(figure):
+    if data.standin_in_use():
+        figure.text(0.5, 0.5, "STAND-IN DATA, not CIFAR-10", color="crimson", alpha=0.35, fontsize=20, rotation=15,
+                    ha="center", va="center")
+    return figure
+
+
+def _matrix(axes, R, title, declared=None):
+    rows, K = R.shape
+    axes.imshow(R, cmap="Blues", vmin=0, vmax=1.6, aspect="equal")
+    for i in range(rows):
+        for j in range(K):
+            wrong = declared is not None and R[i, j] != declared[i, j]
+            axes.text(j, i, str(R[i, j]), ha="center", va="center", fontsize=8,
+                      color="crimson" if wrong else ("white" if R[i, j] else "0.75"),
+                      fontweight="bold" if wrong else "normal")
+    axes.set_xticks(range(K), range(1, K + 1), fontsize=7)
+    axes.set_yticks(range(rows), range(1, rows + 1), fontsize=7)
+    axes.set_xticks(np.arange(-0.5, K), minor=True)
+    axes.set_yticks(np.arange(-0.5, rows), minor=True)
+    axes.grid(False)
+    axes.grid(which="minor", color="white", linewidth=1.5)
+    axes.tick_params(which="both", length=0)
+    axes.set_title(title, fontsize=9)
+    axes.set_xlabel("module", fontsize=8)
+    axes.set_ylabel("loss", fontsize=8)
+    sns.despine(ax=axes, left=True, bottom=True)
+
+
+def reach(declared, measured):
+    """A declared matrix beside a MeasuredReach; entries that differ stand out in red."""
+    declared = np.asarray(declared)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(5.2, 2.7))
+    _matrix(left, declared, "declared")
+    _matrix(right, measured.matrix, "measured by autograd", declared)
+    figure.tight_layout()
+    return figure  # a property of the code, not of the images: no stand-in stamp
+
+
+def methods(K=4):
+    """The reach matrices of every method of the course on one page."""
+    figure, axes = plt.subplots(2, 4, figsize=(10, 5.4))
+    for ax, (name, constructor) in zip(axes.flat, reaches.METHODS.items()):
+        R = constructor(K)
+        _matrix(ax, R, name)
+        if len(R) > R.shape[1]:
+            ax.set_xlabel("cell: K modules x G groups", fontsize=8)
+            ax.set_ylabel("loss; the last is a head alone", fontsize=8)
+    figure.tight_layout()
+    return figure
+
+
+def curves(histories, column="accuracy", module=-1, label="test accuracy (%)"):
+    """One line a run over the epochs. histories: {name: History}."""
+    figure, axes = plt.subplots(figsize=(6, 3.4))
+    for name, history in histories.items():
+        axes.plot(range(1, len(history.rows) + 1), history.column(column, module), marker="o", markersize=3, label=name)
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(label)
+    axes.legend(frameon=False)
+    figure.tight_layout()
+    return _finish(figure)
+
+
+def by_module(histories):
+    """Test accuracy of every head after training: one line a run from the first module to the last."""
+    figure, axes = plt.subplots(figsize=(6, 3.4))
+    for name, history in histories.items():
+        depth = np.linspace(0, 1, len(history.accuracies) + 1)[1:]
+        axes.plot(depth, history.accuracies, marker="o", label=name)
+    axes.set_xlabel("depth of the head (share of the modules before it)")
+    axes.set_ylabel("test accuracy (%)")
+    axes.legend(frameon=False)
+    figure.tight_layout()
+    return _finish(figure)
+
+
+def tradeoff(points, x_label, y_label="test accuracy (%)", log=False):
+    """Labelled points, such as accuracy against cost. points: {name: (x, y)}."""
+    figure, axes = plt.subplots(figsize=(6, 3.4))
+    for (name, (x, y)), colour in zip(points.items(), sns.color_palette("colorblind")):
+        axes.scatter(x, y, s=60, color=colour, zorder=3)
+        axes.annotate(name, (x, y), xytext=(7, 4), textcoords="offset points", fontsize=9)
+    if log:
+        axes.set_xscale("log")
+    axes.margins(x=0.2, y=0.2)
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    figure.tight_layout()
+    return _finish(figure)
+
+
+def bars(values, label, note="{:.0f}"):
+    """Horizontal bars. values: {name: number}."""
+    figure, axes = plt.subplots(figsize=(6, 0.45 * len(values) + 1))
+    shown = axes.barh(list(values), list(values.values()), color=module_colours(len(values)))
+    axes.bar_label(shown, fmt=note, padding=3, fontsize=9)
+    axes.invert_yaxis()
+    axes.margins(x=0.15)
+    axes.set_xlabel(label)
+    figure.tight_layout()
+    return figure
+
+
+def timeline(schedules, K, until=None):
+    """Gantt charts, one above the other. schedules: {title: list of timeline.Task}; until: cut the time axis there."""
+    figure, axes = plt.subplots(len(schedules), 1, figsize=(8, 0.35 * K * len(schedules) + 1.2), sharex=True, squeeze=False)
+    colours = sns.color_palette("colorblind")
+    for ax, (title, tasks) in zip(axes[:, 0], schedules.items()):
+        for task in tasks:
+            backward = task.kind == "backward"
+            ax.barh(task.worker + 1, task.end - task.start, left=task.start, height=0.8, edgecolor="white",
+                    linewidth=0.5, color=colours[task.batch % len(colours)], alpha=1 if backward else 0.45)
+        ax.set_yticks(range(1, K + 1))
+        ax.invert_yaxis()
+        ax.grid(False)
+        ax.set_ylabel("worker")
+        ax.set_title(title, fontsize=10, loc="left")
+    axes[-1, 0].set_xlabel("time (1 = forward pass of one module)")
+    if until:
+        axes[-1, 0].set_xlim(0, until)
+    axes[0, 0].legend(handles=[Patch(color="0.4", alpha=0.45, label="forward"), Patch(color="0.4", label="backward")],
+                      loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, fontsize=8)
+    figure.tight_layout()
+    return figure
+
+
+def images(image_set, rows=2, columns=10):
+    """The first test images of every class, a column a class."""
+    figure, axes = plt.subplots(rows, columns, figsize=(columns * 0.8, rows * 0.8 + 0.3))
+    for c in range(columns):
+        of_class = (image_set.test_y == c).nonzero().flatten()[:rows]
+        for r, index in enumerate(of_class):
+            axes[r, c].imshow(image_set.test_x[index].cpu())
+        axes[0, c].set_title(image_set.classes[c], fontsize=8)
+    for ax in axes.flat:
+        ax.axis("off")
+    figure.tight_layout()
+    return _finish(figure)

@@ -1,0 +1,226 @@
+"""Training a LocalNetwork: the recipe, the loop, and a history that can be interrupted, saved and resumed."""
+
+import math
+import time
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+import torch
+
+from . import checkpoint as checkpoints
+from . import measure
+from .progress import progress
+from .schedules import SCHEDULES
+
+
+class NonFiniteLoss(RuntimeError):
+    """A loss became infinite or NaN; the network is back where the epoch began."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Hyper-parameters: SGD with Nesterov momentum, a linear warm-up and a cosine to zero (both per step).
+
+    batch: images a step.   lr: peak learning rate.   warmup: epochs of warm-up from warmup_lr.
+    precision: "float32", "bfloat16" (autocast), or "auto": bfloat16 where the hardware computes in it.
+    """
+
+    batch: int = 128
+    lr: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    warmup: float = 1.0
+    warmup_lr: float = 0.01
+    augment: bool = True
+    precision: str = "auto"
+
+    def lr_at(self, epoch, epochs):
+        """Learning rate `epoch` (a float) into a phase of `epochs`."""
+        warmup = min(self.warmup, epochs / 2)
+        if epoch < warmup:
+            return self.warmup_lr + (self.lr - self.warmup_lr) * epoch / warmup
+        return self.lr * (1 + math.cos(math.pi * (epoch - warmup) / (epochs - warmup))) / 2
+
+    def dtype(self, device):
+        """The dtype to autocast to on this device, or None for float32."""
+        if self.precision == "auto":
+            return torch.bfloat16 if fast_bfloat16(device) else None
+        return {"float32": None, "bfloat16": torch.bfloat16}[self.precision]
+
+
+def fast_bfloat16(device):
+    """Whether this device computes in bfloat16 rather than emulating it."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.device(device).type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+
+
+@dataclass
+class History:
+    """What a run did: `rows` holds one plain dict an epoch.
+
+    Keys of a row: epoch (from 1), phase (from 0), loss (K mean training losses), accuracy (K test accuracies of the
+    heads in percent), seconds. None stands for a loss that was not computed and a head that was not yet trained.
+    """
+
+    rows: list = field(default_factory=list)
+
+    @property
+    def accuracy(self):
+        """Test accuracy of the last head after the last epoch, in percent."""
+        return self.rows[-1]["accuracy"][-1]
+
+    @property
+    def accuracies(self):
+        """Test accuracy of every head after the last epoch, in percent."""
+        return self.rows[-1]["accuracy"]
+
+    def column(self, name, module=-1):
+        """One figure over the epochs, such as column("accuracy") or column("loss", module=0)."""
+        return [row[name][module] if isinstance(row[name], list) else row[name] for row in self.rows]
+
+    def __repr__(self):
+        if not self.rows:
+            return "History(no epoch finished)"
+        heads = " ".join("-" if a is None else f"{a:.1f}" for a in self.accuracies)
+        return f"History({len(self.rows)} epochs, test accuracy by head {heads} %)"
+
+
+class Run:
+    """One training run, epoch by epoch. `fit` goes on from wherever the run stands.
+
+    Every random choice of an epoch follows from (seed, epoch), so a resumed run repeats an uninterrupted one bit for
+    bit. Moves `net` to the images' device and to channels_last.
+    """
+
+    def __init__(self, net, images, epochs, *, schedule="synchronous", recipe=None, seed=0):
+        if schedule not in SCHEDULES:
+            raise ValueError(f"no schedule is called {schedule!r}; there are {', '.join(SCHEDULES)}")
+        self.images, self.recipe, self.seed = images, recipe or Recipe(), seed
+        self.device = images.train_x.device
+        self.net = net.to(self.device, memory_format=torch.channels_last)
+        self.net.precision = self.recipe.dtype(self.device)
+        self.phases = SCHEDULES[schedule](net, epochs)
+        self.epochs = sum(phase.epochs for phase in self.phases)
+        self.history = History()
+        self.optimizer = torch.optim.SGD(
+            net.parameters(), lr=0.0, momentum=self.recipe.momentum, nesterov=self.recipe.momentum > 0,
+            weight_decay=self.recipe.weight_decay, fused=self.device.type in ("cpu", "cuda"))
+        self.config = {
+            "epochs": epochs, "schedule": schedule, "seed": seed, "recipe": asdict(self.recipe),
+            "reach": net.reach.tolist(), "data": [images.name, images.source.sha256, len(images.train_y)],
+            "network": sha256(repr([(n, tuple(p.shape)) for n, p in net.named_parameters()]).encode()).hexdigest()}
+
+    def fit(self, checkpoint=None):
+        """Train to the end and return the history; with `checkpoint`, save to that file after every epoch.
+
+        An interrupt (Ctrl-C, or the notebook's stop button) takes the network back to the end of the last finished
+        epoch and raises KeyboardInterrupt; `fit` again goes on from there.
+        """
+        steps = math.ceil(len(self.images.train_y) / self.recipe.batch)
+        with progress(total=self.epochs * steps, initial=len(self.history.rows) * steps, label="training") as bar:
+            while len(self.history.rows) < self.epochs:
+                self._snapshot = self._state(clone=True)
+                try:
+                    self.history.rows.append(self._epoch(bar))
+                except BaseException as error:
+                    self._restore(self._snapshot)
+                    if isinstance(error, KeyboardInterrupt):
+                        raise KeyboardInterrupt(self._interrupted(checkpoint)) from None
+                    raise
+                if checkpoint:
+                    self.save(checkpoint)
+        return self.history
+
+    def _epoch(self, bar):
+        began, done, phase_index = time.perf_counter(), len(self.history.rows), 0
+        while done >= self.phases[phase_index].epochs:
+            done -= self.phases[phase_index].epochs
+            phase_index += 1
+        phase, net, recipe = self.phases[phase_index], self.net, self.recipe
+        net.train()
+        for part in (*net.body[: phase.frozen], *net.heads[: phase.frozen]):
+            part.eval()
+        key = self.seed * 1_000_003 + len(self.history.rows)
+        generator = torch.Generator(self.device).manual_seed(key)
+        steps, losses = math.ceil(len(self.images.train_y) / recipe.batch), []
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(key)  # for dropout and the like inside modules
+            for step, (x, y) in enumerate(self.images.batches(recipe.batch, generator, augment=recipe.augment)):
+                for group in self.optimizer.param_groups:
+                    group["lr"] = recipe.lr_at(done + step / steps, phase.epochs)
+                self.optimizer.zero_grad(set_to_none=True)
+                losses.append(net.backward(x, y, losses=phase.losses))
+                if self.device.type == "cpu":  # elsewhere a look at the value would make the host wait for the device
+                    self._check_finite(losses[-1:], phase.losses, step)
+                self.optimizer.step()
+                bar.update()
+        self._check_finite(losses, phase.losses, 0)
+        trained = {loss for p in self.phases[: phase_index + 1] for loss in p.losses}
+        accuracy = measure.accuracy(net, self.images, heads=sorted(trained))
+        means = torch.stack(losses).mean(dim=0).tolist()
+        bar.set_postfix_str(f"accuracy {accuracy[max(phase.losses)]:.1f} %", refresh=False)
+        return {"epoch": len(self.history.rows) + 1, "phase": phase_index,
+                "loss": [mean if i in phase.losses else None for i, mean in enumerate(means)], "accuracy": accuracy,
+                "seconds": time.perf_counter() - began}
+
+    def _check_finite(self, losses, wanted, first):
+        bad = ~torch.stack(losses)[:, list(wanted)].isfinite()
+        if bad.any():
+            step, column = bad.nonzero()[0].tolist()
+            raise NonFiniteLoss(
+                f"the loss of module {wanted[column] + 1} is {losses[step][wanted[column]].item()} at step "
+                f"{first + step + 1} of epoch {len(self.history.rows) + 1} (learning rate "
+                f"{self.optimizer.param_groups[0]['lr']:.3g}). The network is back where that epoch began. A lower "
+                f"learning rate or a longer warm-up mends most such runs: recipe=Recipe(lr={self.recipe.lr / 4:g})")
+
+    def _interrupted(self, checkpoint):
+        where = f"stopped after {len(self.history.rows)} of {self.epochs} epochs"
+        if checkpoint:
+            return f"{where}; run the same call again to go on from {checkpoint}"
+        return f"{where}; call fit() of the same Run to go on, or pass checkpoint= to train() next time"
+
+    def save(self, path):
+        """Write the run to a safetensors file, atomically."""
+        checkpoints.save(path, self._state(), {"config": self.config, "rows": self.history.rows})
+
+    def load(self, path):
+        """Take up the run that `save` wrote. Raises CheckpointError if it was made with other settings."""
+        tensors, record = checkpoints.load(path, self.device)
+        other = [f"{k}: {record['config'].get(k)} there, {v} here" for k, v in self.config.items()
+                 if record["config"].get(k) != v]
+        if other:
+            raise checkpoints.CheckpointError(f"{path} belongs to another run ({'; '.join(other)}); "
+                                              "name another file, or move this one away to start afresh")
+        self._restore(tensors)
+        self.history = History(record["rows"])
+
+    def _state(self, clone=False):
+        state = {f"net.{name}": t for name, t in self.net.state_dict().items()}
+        for n, p in enumerate(self.optimizer.param_groups[0]["params"]):
+            momentum = self.optimizer.state.get(p, {}).get("momentum_buffer")
+            if momentum is not None:
+                state[f"momentum.{n}"] = momentum
+        return {name: t.detach().clone() if clone else t for name, t in state.items()}
+
+    def _restore(self, state):
+        self.net.load_state_dict({k[4:]: t for k, t in state.items() if k.startswith("net.")})
+        for n, p in enumerate(self.optimizer.param_groups[0]["params"]):
+            self.optimizer.state.pop(p, None)
+            if f"momentum.{n}" in state:
+                momentum = torch.empty_like(p).copy_(state[f"momentum.{n}"])  # in p's memory format
+                self.optimizer.state[p]["momentum_buffer"] = momentum
+
+
+def train(net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, checkpoint=None):
+    """Train `net` on `images`; return its History.
+
+    epochs: how long each module trains (sequential schedules take K times as many).   schedule: a name in
+    schedules.SCHEDULES.   recipe: a Recipe.   checkpoint: a file to save to after every epoch; if it is there already,
+    the run goes on from it. Raises NonFiniteLoss, CheckpointError, ValueError.
+    """
+    run = Run(net, images, epochs, schedule=schedule, recipe=recipe, seed=seed)
+    if checkpoint and Path(checkpoint).exists():
+        run.load(checkpoint)
+    return run.fit(checkpoint)

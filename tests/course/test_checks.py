@@ -1,0 +1,136 @@
+"""check, hint and reveal on a small exercise made here, in every state that a learner can leave it in."""
+
+import random
+import sys
+import types
+
+import numpy as np
+import pytest
+import torch
+
+from llcourse.course import checks, exercises, solutions
+from llcourse.course.exercises import Wrong, exercise
+
+SOLUTIONS_TEXT = '''
+import torch
+
+def decorated(f):
+    return f
+
+@decorated
+def double(x):
+    """Twice x."""
+    return 2 * x
+
+limit = [1, 2]
+
+SOLUTIONS = {"98.1": "double", "98.2": "limit"}
+'''
+
+
+@exercise("98.1", title="Double", dots=1, minutes=3, why="to see one", hints=["think of a sum", "x + x"])
+def check_double(answer):
+    torch.rand(3), random.random(), np.random.rand()
+    assert torch.is_grad_enabled()
+    if answer(3) != 6:
+        raise Wrong(f"double(3) is 6, and yours gives {answer(3)}")
+
+
+@exercise("98.2", title="A value", dots=2, minutes=3, why="to see another", hints=[])
+def check_limit(answer):
+    if answer[1] != 2:
+        raise Wrong("the second is 2")
+
+
+@pytest.fixture(autouse=True)
+def chapter_98(monkeypatch, tmp_path):
+    module = types.ModuleType("llcourse.course.exercises.ch98")
+    module.double, module.limit = check_double, check_limit
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    (tmp_path / "ch98.py").write_text(SOLUTIONS_TEXT)
+    monkeypatch.setattr(solutions, "__path__", [*solutions.__path__, str(tmp_path)])
+    monkeypatch.setattr(checks, "_hints_given", {})
+    yield
+    sys.modules.pop("llcourse.course.solutions.ch98", None)
+
+
+def learner(tmp_path, text):
+    """A function `double` as a notebook cell would define it."""
+    file = tmp_path / "cell.py"
+    file.write_text(text)
+    namespace = {"__name__": "__main__"}
+    exec(compile(text, str(file), "exec"), namespace)
+    return namespace["double"]
+
+
+def printed(capsys, call, *arguments):
+    call(*arguments)
+    return capsys.readouterr().out
+
+
+def test_the_solution_passes(capsys):
+    assert printed(capsys, checks.check, "98.1", solutions.solution("98.1")) == "98.1: PASS\n"
+    assert printed(capsys, checks.check, "98.2", solutions.solution("98.2")) == "98.2: PASS\n"
+
+
+@pytest.mark.parametrize("body", ["raise NotImplementedError", "return None", "return ...", "pass", "..."])
+def test_a_stub_is_not_attempted(capsys, tmp_path, body):
+    stub = learner(tmp_path, f"def double(x):\n    {body}\n")
+    assert printed(capsys, checks.check, "98.1", stub) == "98.1: not attempted\n"
+
+
+@pytest.mark.parametrize("value", [None, ...])
+def test_an_empty_value_is_not_attempted(capsys, value):
+    assert printed(capsys, checks.check, "98.2", value) == "98.2: not attempted\n"
+
+
+def test_a_wrong_answer_gets_the_message(capsys):
+    assert printed(capsys, checks.check, "98.1", lambda x: x) == "98.1: not yet. double(3) is 6, and yours gives 3\n"
+
+
+def test_a_crash_shows_the_learners_line(capsys, tmp_path):
+    wrong = learner(tmp_path, "import torch\n\ndef double(x):\n    return torch.eye(2) @ torch.ones(x)\n")
+    out = printed(capsys, checks.check, "98.1", wrong)
+    assert out.startswith("98.1: your code stopped at line 4, `return torch.eye(2) @ torch.ones(x)`: RuntimeError: ")
+    assert "Traceback" not in out
+
+
+@pytest.mark.parametrize("answer, words", [(lambda: 6, "a function: TypeError"), (5, "a int: TypeError")])
+def test_an_unusable_answer_is_no_traceback(capsys, answer, words):
+    assert f"could not use your answer, {words}" in printed(capsys, checks.check, "98.1", answer)
+
+
+def test_random_state_and_gradient_mode_stay(capsys):
+    def draw_and_switch(x):
+        torch.manual_seed(5), random.seed(5), np.random.seed(5)
+        torch.set_grad_enabled(False)
+        return 2 * x
+
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)
+    expected = random.random(), np.random.rand(), torch.rand(1).item()
+    for mode in (True, False):
+        random.seed(1), np.random.seed(1), torch.manual_seed(1)
+        with torch.set_grad_enabled(mode):
+            # The check itself asserts that gradients are on; the learner's call comes after it.
+            assert printed(capsys, checks.check, "98.1", draw_and_switch) == "98.1: PASS\n"
+            assert torch.is_grad_enabled() is mode
+        assert (random.random(), np.random.rand(), torch.rand(1).item()) == expected
+
+
+def test_hints_come_one_at_a_time(capsys):
+    said = [printed(capsys, checks.hint, "98.1") for _ in range(3)]
+    assert said == ["98.1, hint 1 of 2: think of a sum\n", "98.1, hint 2 of 2: x + x\n",
+                    '98.1: no more hints; reveal("98.1") shows the solution\n']
+
+
+def test_reveal_prints_the_source(capsys):
+    assert printed(capsys, checks.reveal, "98.1") == '@decorated\ndef double(x):\n    """Twice x."""\n    return 2 * x\n'
+    assert printed(capsys, checks.reveal, "98.2") == "limit = [1, 2]\n"
+
+
+@pytest.mark.parametrize("call", [checks.hint, checks.reveal, lambda id: checks.check(id, 5)])
+@pytest.mark.parametrize("id, words", [("98.7", "chapter 98 has 98.1, 98.2"), ("97.1", "chapters with exercises"),
+                                       (98.1, None), ("x", "an id is the text")])
+def test_an_unknown_id_names_the_known(call, id, words):
+    with pytest.raises(exercises.NoSuchExercise, match=words or "98.1"):
+        call(id)

@@ -1,0 +1,63 @@
+"""Every exercise of every chapter: its check passes the solution, knows the stub, and helps with each wrong answer."""
+
+import importlib
+
+import nbformat
+import pytest
+import torch
+
+import llcourse
+from llcourse.course import chapters, checks, exercises, solutions
+from tests.guards.cards import stubs
+
+EVERY = {id: e for number in exercises.chapters() for id, e in exercises.of_chapter(number).items()}
+
+
+@pytest.fixture(params=EVERY.items() or [(None, None)], ids=lambda pair: pair[0] or "none yet")
+def item(request):
+    if request.param[0] is None:
+        pytest.skip("no chapter has an exercise yet")
+    return request.param
+
+
+def chapter_of(id):
+    return id.partition(".")[0].zfill(2)
+
+
+def wrong_answers(id):
+    """[(object, words its message must hold)] planted for exercise `id` in tests/course/wrong_answers/chNN.py."""
+    return importlib.import_module(f"tests.course.wrong_answers.ch{chapter_of(id)}").WRONG[id]
+
+
+def stub(id):
+    """What the notebook's stub cell defines, as the learner finds it."""
+    cells = stubs(nbformat.read(chapters.find(chapter_of(id))[chapter_of(id)], as_version=4))
+    namespace = {"__name__": "__main__", "ll": llcourse, "torch": torch, "F": torch.nn.functional, "nn": torch.nn,
+                 **{name: getattr(llcourse.course, name) for name in llcourse.course.__all__}}
+    exec(cells[id], namespace)
+    return namespace[solutions.name(id)]
+
+
+def test_the_solution_passes(item):
+    assert checks.verdict(item[1], solutions.solution(item[0])) == "PASS"
+
+
+def test_the_solution_can_be_revealed(item):
+    assert solutions.name(item[0]) in solutions.source(item[0])
+
+
+def test_the_stub_is_not_attempted(item):
+    assert checks.verdict(item[1], stub(item[0])) == "not attempted"
+
+
+def test_wrong_answers_are_told_what_is_wrong(item):
+    planted = wrong_answers(item[0])
+    assert len(planted) >= 2, f"plant two or three wrong answers to {item[0]}"
+    for answer, words in planted:
+        said = checks.verdict(item[1], answer)
+        assert said.startswith("not yet.") and words in said, f"{answer} was told: {said}"
+
+
+def test_the_card_is_complete(item):
+    exercise = item[1]
+    assert exercise.title and exercise.why and exercise.hints and 1 <= exercise.dots <= 3 and exercise.minutes > 0

@@ -1,0 +1,147 @@
+"""`python -m llcourse run` on small notebooks: executing, rewriting in place, recording over seeds, going on after a stop."""
+
+import json
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell
+
+from llcourse import paths
+from llcourse.__main__ import main
+from llcourse.course import chapters, record, results
+from llcourse.data import Source
+
+# Like claim() under a recording, without torch: a kernel then starts in a second.
+CLAIM = """
+import json, os
+seed = int(os.environ["LLCOURSE_SEED"])
+open(os.environ["LLCOURSE_CLAIMS"], "a").write(json.dumps({"text": "A", "value": 8.0 + seed, "over": 5}) + "\\n")
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch, make_notebook):
+    """A checkout in a temporary folder; returns a function that adds a chapter to it."""
+    monkeypatch.setattr(paths, "root", lambda: tmp_path)
+    monkeypatch.setattr(results, "image_source", lambda: Source("imagefolder", "here", "ab" * 32))
+    monkeypatch.chdir(tmp_path)
+    return lambda *cells, name="03_small.ipynb": make_notebook(*cells, name=name, folder=tmp_path / "notebooks")
+
+
+def outputs(path):
+    return [cell.outputs[0].text for cell in nbformat.read(path, 4).cells if cell.get("outputs")]
+
+
+def test_executes_into_a_folder_of_its_own(checkout, tmp_path, capsys):
+    path = checkout("import os\nprint(os.environ['LLCOURSE_PROGRESS'], os.path.basename(os.getcwd()))")
+    before = path.read_bytes()
+    assert main(["run", "3"]) == 0
+    assert outputs(tmp_path / "executed" / "03_small.ipynb") == ["0 notebooks\n"]
+    assert path.read_bytes() == before
+    assert "executed/03_small.ipynb has the outputs" in capsys.readouterr().out
+
+
+def test_inplace_rewrites_with_clean_metadata_and_minutes(checkout):
+    path = checkout(new_code_cell("print(1)", metadata={"execution": {"began": "now"}}), "print(2)")
+    assert main(["run", "03", "--inplace"]) == 0
+    notebook = nbformat.read(path, 4)
+    assert [cell.execution_count for cell in notebook.cells] == [1, 2]
+    assert notebook.metadata == {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+                                 "language_info": {"name": "python"}}
+    assert all("execution" not in cell.metadata for cell in notebook.cells)
+    minutes = results.read(results.minutes_file())["03"]
+    assert 0 < minutes["minutes"] < 1 and {"cores", "threads", "versions", "date", "commit", "data"} <= minutes.keys()
+    assert not list(path.parent.glob("*.part"))
+
+
+def test_a_stop_names_the_cell_and_keeps_the_committed_notebook(checkout, tmp_path, capsys):
+    path = checkout("print(1)", new_code_cell("x = 3\nx / 0", id="split"), new_code_cell("print(2)", execution_count=3))
+    before = path.read_bytes()
+    assert main(["run", "03", "--inplace"]) == 1
+    said = capsys.readouterr().err
+    assert "03_small.ipynb stopped in code cell 2 (id split)" in said and "ZeroDivisionError: division by zero" in said
+    assert path.read_bytes() == before
+    assert outputs(tmp_path / "executed" / "03_small.ipynb")[0] == "1\n"
+
+
+def test_unknown_chapter_and_options_that_exclude_each_other(checkout, capsys):
+    checkout("1")
+    assert main(["run", "07"]) == 1 and "no chapter '07'; there are 03" in capsys.readouterr().err
+    assert main(["run", "03", "--seeds", "2", "--inplace"]) == 1 and "one at a time" in capsys.readouterr().err
+    assert main(["run", "03", "--seeds", "1"]) == 1 and "at least 2 seeds" in capsys.readouterr().err
+
+
+def test_records_claims_over_seeds_two_at_a_time(checkout, tmp_path):
+    checkout("import os\nassert os.environ['LLCOURSE_THREADS'].isdecimal()", CLAIM)
+    assert main(["run", "03", "--seeds", "3", "--jobs", "2"]) == 0
+    recorded = json.loads((tmp_path / "results" / "claims" / "03.json").read_text())
+    assert recorded["claims"] == [{"text": "A", "over": 5, "values": [8, 9, 10], "min": 8, "mean": 9, "std": 1}]
+    assert recorded["command"] == "python -m llcourse run 03 --seeds 3 --jobs 2" and recorded["seeds"] == [0, 1, 2]
+    assert {"commit", "clean", "versions", "device", "data", "minutes", "date"} <= recorded.keys()
+    assert recorded["data"] == {"kind": "imagefolder", "sha256": "ab" * 32}
+
+
+@pytest.fixture
+def executions(monkeypatch):
+    """Seeds that were executed, in place of a kernel; a seed in `stopping` stops."""
+    ran, stopping = [], set()
+
+    def execute(path, LLCOURSE_SEED, LLCOURSE_CLAIMS, LLCOURSE_THREADS):
+        seed = int(LLCOURSE_SEED)
+        ran.append(seed)
+        with open(LLCOURSE_CLAIMS, "a") as file:
+            file.write(json.dumps({"text": "A", "value": 8.0 + seed, "over": 5}) + "\n")
+        return None, 0.5, chapters.ChapterError("killed") if seed in stopping else None
+
+    monkeypatch.setattr(chapters, "execute", execute)
+    return ran, stopping
+
+
+def test_finished_seeds_are_kept_and_half_a_seed_is_not(checkout, executions, capsys):
+    ran, stopping = executions
+    checkout("1")
+    stopping.add(2)
+    assert main(["run", "03", "--seeds", "4"]) == 1 and "seed 2: killed" in capsys.readouterr().err
+    assert results.read(results.claims_file("03")) is None and ran == [0, 1, 2]
+    stopping.clear()
+    ran.clear()
+    assert main(["run", "03", "--seeds", "4"]) == 0 and ran == [2, 3]
+    assert results.read(results.claims_file("03"))["claims"][0]["values"] == [8, 9, 10, 11]
+    assert results.read(results.claims_file("03"))["minutes"] == 2.0
+
+
+def test_seeds_of_other_code_or_images_are_not_mixed(checkout, executions, monkeypatch):
+    ran, _ = executions
+    for change in (lambda: checkout("1"), lambda: checkout("2"),
+                   lambda: monkeypatch.setattr(results, "image_source", lambda: Source("official", "here", "cd" * 32))):
+        change()
+        ran.clear()
+        assert main(["run", "03", "--seeds", "2"]) == 0 and ran == [0, 1]
+    ran.clear()
+    assert main(["run", "03", "--seeds", "2"]) == 0 and ran == []
+
+
+def test_nothing_is_recorded_on_the_standin(checkout, monkeypatch, capsys):
+    checkout("1")
+    monkeypatch.setattr(results, "image_source", lambda: Source("standin", "no network", "ab" * 32))
+    assert main(["run", "03", "--seeds", "2"]) == 1
+    assert "python -m llcourse data cifar10" in capsys.readouterr().err
+
+
+def test_claims_that_change_with_the_seed_are_refused():
+    runs = [{"claims": [{"text": f"{n} beats B", "value": 8, "over": 5}]} for n in range(2)]
+    with pytest.raises(chapters.ChapterError, match="other things at seed 1 than at seed 0"):
+        record._summarise("03", runs)
+
+
+def test_a_nan_stays_visible():
+    runs = [{"claims": [{"text": "A", "value": value, "over": 5}]} for value in (8.0, float("nan"))]
+    entry = record._summarise("03", runs)[0]
+    assert entry["min"] != entry["min"] and entry["mean"] != entry["mean"]
+
+
+def test_results_are_written_whole_or_not_at_all(tmp_path):
+    results.write(tmp_path / "a.json", {"x": 1})
+    with pytest.raises(TypeError):
+        results.write(tmp_path / "a.json", {"x": object()})
+    assert results.read(tmp_path / "a.json") == {"x": 1} and len(list(tmp_path.iterdir())) == 1

@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+import torch
+
+from llcourse import data
+from llcourse.data.images import Images, Source
+from llcourse.data.sets import SETS
+from llcourse.data.subset import stratified
+
+
+def made(train=1000, test=30, side=32):
+    generator = torch.Generator().manual_seed(5)
+    x = torch.randint(0, 256, (train + test, side, side, 3), dtype=torch.uint8, generator=generator)
+    x[:, 0, 0, 0], x[:, 0, 0, 1] = torch.arange(train + test) % 256, torch.arange(train + test) // 256
+    y = torch.arange(train + test)  # a label that names the image
+    s = SETS["cifar10"]
+    return Images("cifar10", x[:train], y[:train], x[train:], y[train:], s.classes, Source("imagefolder", "", ""), s.mean, s.std)
+
+
+def test_normalize_is_the_textbook_formula_in_channels_last():
+    images = made()
+    mean, std = (torch.tensor(c, dtype=torch.float64)[:, None, None] for c in (images.mean, images.std))
+    expected = (images.train_x[:50].permute(0, 3, 1, 2).double() / 255 - mean) / std
+    x = images.normalize(images.train_x[:50])
+    torch.testing.assert_close(x.double(), expected, rtol=0, atol=1e-6)
+    assert x.dtype == torch.float32 and x.shape == (50, *images.shape)
+    assert x.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("size, sizes", [(1000, [128] * 7 + [104]), (897, [128] * 7), (898, [128] * 7 + [2])])
+def test_an_epoch_gives_each_image_once_and_drops_only_a_single_one(size, sizes):
+    batches = list(made(train=size).batches(128, torch.Generator().manual_seed(0)))
+    assert [len(x) for x, _ in batches] == [len(y) for _, y in batches] == sizes
+    seen = torch.cat([y for _, y in batches])
+    assert len(seen.unique()) == len(seen) and not torch.equal(seen, seen.sort().values)
+
+
+def test_labels_stay_with_their_images():
+    images = made()
+    for x, y in images.batches(100, torch.Generator().manual_seed(1), augment=False):
+        assert torch.equal(x, images.normalize(images.train_x[y]))
+    x, y = zip(*images.test_batches(7))
+    assert torch.equal(torch.cat(y), images.test_y) and torch.equal(torch.cat(x), images.normalize(images.test_x))
+
+
+def test_batches_follow_the_generator_and_touch_no_global_one():
+    images, before, numpy_before = made(), torch.get_rng_state(), np.random.get_state()[1].copy()
+    a, b, c = (list(images.batches(128, torch.Generator().manual_seed(seed))) for seed in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), before) and np.array_equal(np.random.get_state()[1], numpy_before)
+    assert all(torch.equal(p, q) for one, other in zip(a, b) for p, q in zip(one, other))
+    assert not torch.equal(a[0][1], c[0][1])
+    plain = next(iter(images.batches(128, torch.Generator().manual_seed(1), augment=False)))
+    assert torch.equal(a[0][1], plain[1]) and not torch.equal(a[0][0], plain[0])
+
+
+def test_subsets_are_seeded_stratified_and_nested():
+    labels = np.repeat(np.arange(10), 500)
+    small, large = stratified(labels, 1000, seed=3), stratified(labels, 2000, seed=3)
+    assert (np.bincount(labels[small]) == 100).all() and len(set(small)) == 1000
+    assert set(small) < set(large)
+    assert np.array_equal(small, stratified(labels, 1000, seed=3))
+    assert set(small) != set(stratified(labels, 1000, seed=4))
+    assert np.abs(np.bincount(labels[small[:200]], minlength=10) - 20).max() < 20  # shuffled, not class after class
+
+
+def test_shares_of_unbalanced_classes_are_rounded_and_add_up():
+    labels = np.repeat(np.arange(3), [70, 20, 10])
+    assert np.bincount(labels[stratified(labels, 50, 0)]).tolist() == [35, 10, 5]
+    assert sorted(np.bincount(labels[stratified(labels, 7, 0)], minlength=3).tolist()) == [1, 1, 5]
+    assert np.array_equal(np.sort(stratified(labels, None, 0)), np.arange(100))
+
+
+@pytest.mark.parametrize("size", [0, -1, 101])
+def test_a_subset_that_cannot_be_names_both_numbers(size):
+    with pytest.raises(data.DataError, match=rf"{size} training images.*there are 100"):
+        stratified(np.zeros(100, int), size, 0, "training images")

@@ -1,0 +1,41 @@
+"""`python -m llcourse`: each command is there, imported only when called."""
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+from llcourse import paths
+from llcourse.__main__ import COMMANDS, main
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"]])
+def test_help_lists_the_commands(capsys, arguments):
+    assert main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in COMMANDS)
+
+
+def test_an_unknown_command_names_the_known(capsys):
+    assert main(["doktor"]) == 2
+    assert "no command 'doktor'; it has doctor, data, run, bench" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("module", [module for module, _ in COMMANDS.values()])
+def test_every_command_can_be_configured_and_run(module):
+    command = importlib.import_module(module)
+    assert callable(command.configure) and callable(command.main)
+
+
+def test_help_imports_no_torch():
+    program = "import runpy, sys; sys.argv = ['llcourse', '--help']\ntry: runpy.run_module('llcourse', run_name='__main__')\n" \
+              "except SystemExit as end: print(end.code, 'torch' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", program], cwd=paths.root(), capture_output=True, text=True)
+    assert run.stdout.endswith("0 False\n"), run.stderr
+
+
+def test_the_exit_status_is_the_commands(monkeypatch):
+    command = importlib.import_module("llcourse.course.run")
+    monkeypatch.setattr(command, "main", lambda args: 3 if args.chapter == "03" else 0)
+    assert main(["run", "03"]) == 3

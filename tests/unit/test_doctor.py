@@ -1,0 +1,67 @@
+"""The doctor's findings and verdicts, on this machine and on broken ones."""
+
+import json
+import sys
+
+import pytest
+
+from llcourse import __main__, doctor, measure
+
+
+def test_this_machine_passes_all_but_perhaps_the_data(monkeypatch):
+    findings = {f.check: f for f in doctor.examine()}
+    assert list(findings) == list(doctor.CHECKS)
+    assert all(f.status != "fail" for f in findings.values()), findings
+    assert "7 methods" in findings["reach"].detail
+
+
+def test_json_is_for_machines(capsys):
+    assert __main__.main(["doctor", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["ready"] and report["verdict"].startswith("READY")
+
+
+def test_mismatched_builds_are_recognised(monkeypatch):
+    class Broken:
+        def find_spec(self, name, path=None, target=None):
+            if name == "torchvision":
+                raise RuntimeError("operator torchvision::nms does not exist")
+
+    monkeypatch.delitem(sys.modules, "torchvision", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
+    status, detail, mend = doctor.torch_pair()
+    assert status == "fail" and "nms does not exist" in detail and "pip install torch torchvision" in mend
+
+
+def test_a_missing_package_is_named(monkeypatch):
+    monkeypatch.setattr(doctor, "COURSE_PACKAGES", ["numpy", "no-such-package"])
+    status, detail, mend = doctor.packages()
+    assert status == "fail" and detail == "missing: no-such-package" and "make install" in mend
+
+
+def test_a_leak_is_a_failure(monkeypatch):
+    real = measure.reach
+
+    def leaky(net, batch):
+        found = real(net, batch)
+        found.through["loss 4", "module 1"] = ["0.weight"]
+        return found
+
+    monkeypatch.setattr(measure, "reach", leaky)
+    status, detail, _ = doctor.reaches()
+    assert status == "fail" and "loss 4 leaks into module 1 through 0.weight" in detail
+
+
+def test_one_broken_check_leaves_the_others(monkeypatch, capsys):
+    def crash():
+        raise OSError("disk on fire")
+
+    monkeypatch.setattr(doctor, "CHECKS", {"python": doctor.python, "disk": crash})
+    findings = doctor.examine()
+    assert [f.status for f in findings] == ["ok", "fail"] and "disk on fire" in findings[1].detail
+    assert doctor.verdict(findings).startswith("NOT READY: disk")
+
+
+@pytest.mark.parametrize("statuses, start", [(["ok", "ok"], "READY: open"), (["ok", "note"], "READY, with less")])
+def test_verdicts(statuses, start):
+    assert doctor.verdict([doctor.Finding("x", s, "d", "m" if s != "ok" else "") for s in statuses]).startswith(start)

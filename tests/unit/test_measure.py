@@ -1,0 +1,39 @@
+"""Saved bytes against a hand count, accuracy against a hand count, and what measuring must not change."""
+
+import torch
+
+from llcourse import LocalNetwork, bench, measure, networks
+
+
+def test_saved_bytes_of_a_network_counted_by_hand():
+    body = [torch.nn.Sequential(torch.nn.Linear(4, 8, bias=False), torch.nn.ReLU())]
+    net = LocalNetwork(body, [torch.nn.Linear(8, 3, bias=False)])
+    x, y = torch.randn(5, 4), torch.zeros(5, dtype=torch.long)
+    # the input, the ReLU's output (kept by the ReLU and the next layer, counted once), the log-probabilities, the
+    # targets, and the loss's total weight, one float
+    assert measure.saved_bytes(net, x, y) == 4 * (5 * 4 + 5 * 8 + 5 * 3 + 1) + 8 * 5
+
+
+def test_a_freed_graph_leaves_nothing():
+    net = networks.resnet(8, width=4).cut(4)
+    with measure.SavedBytes(net) as meter:
+        net.backward(torch.randn(2, 3, 32, 32), torch.tensor([1, 2]))
+    assert meter.now == 0 and meter.peak > 0
+
+
+def test_accuracy_is_counted_in_eval_mode_and_modes_come_back(images):
+    net = networks.resnet(8, width=4, classes=4, shape=(3, 16, 16)).cut(2)
+    net.body[0].eval()
+    found = measure.accuracy(net, images, heads=[1])
+    assert net.training and not net.body[0].training and net.body[1].training
+    net.eval()
+    x = images.normalize(images.test_x)
+    assert found[1] == 100 * (net(x).argmax(1) == images.test_y).float().mean().item() and found[0] is None
+
+
+def test_bench_rows_have_the_promised_keys():
+    rows = bench.step_rows(batch=2, rounds=1)
+    assert set(rows[0]) == {"method", "K", "G", "head", "ratio", "floor", "saved_mb", "images_per_s"}
+    assert rows[0]["ratio"] == 1 and {(r["method"], r["K"], r["head"]) for r in rows} >= {
+        ("DGL", 4, "1c2f"), ("DGL", 16, "1c2f"), ("DGL", 16, "linear")}
+    assert bench.table(rows).count("\n") == len(rows)

@@ -1,0 +1,182 @@
+"""The loop: it learns, reproduces bit for bit, resumes, stops at a broken loss, and schedules do what they say."""
+
+import pytest
+import torch
+
+from llcourse import History, NonFiniteLoss, Recipe, Run, measure, networks, reach, train
+from llcourse.checkpoint import CheckpointError
+
+PLAIN = Recipe(batch=24, lr=0.05, augment=False, precision="float32")
+
+
+def network(K=2, head="linear", method=None, seed=0):
+    torch.manual_seed(seed)
+    return networks.resnet(8, width=4, classes=4, shape=(3, 16, 16)).cut(K, head, method)
+
+
+def weights(net):
+    return {name: t.clone() for name, t in net.state_dict().items()}
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def rows(history):
+    return [{**row, "seconds": 0} for row in history.rows]
+
+
+def test_training_learns(images):
+    net = network()
+    history = train(net, images, 8, recipe=PLAIN)
+    assert history.accuracy > 80 and len(history.rows) == 8
+    assert history.column("loss", 0)[-1] < history.column("loss", 0)[0]
+    assert history.accuracies == pytest.approx(measure.accuracy(net, images))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_seeds_reproduce_bit_for_bit(images, precision):
+    recipe = Recipe(batch=24, precision=precision)
+    nets = [network(), network()]
+    histories = [train(net, images, 2, recipe=recipe, seed=5) for net in nets]
+    assert same(weights(nets[0]), weights(nets[1])) and rows(histories[0]) == rows(histories[1])
+    train(other := network(), images, 2, recipe=recipe, seed=6)
+    assert not same(weights(nets[0]), weights(other))
+
+
+def test_training_leaves_the_global_generator_alone(images):
+    net = network()
+    before = torch.get_rng_state()
+    train(net, images, 1, recipe=PLAIN)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+class Interrupting:
+    """An image set whose n-th training batch raises, as Ctrl-C would."""
+
+    def __init__(self, images, at):
+        self.images, self.left = images, at
+
+    def __getattr__(self, name):
+        return getattr(self.images, name)
+
+    def batches(self, *args, **kwargs):
+        for pair in self.images.batches(*args, **kwargs):
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+            yield pair
+
+
+@pytest.mark.parametrize("schedule, epochs", [("synchronous", 4), ("sequential", 2)])
+def test_an_interrupted_run_goes_on_bit_for_bit(images, schedule, epochs):
+    whole, broken = network(), network()
+    expected = train(whole, images, epochs, schedule=schedule, recipe=PLAIN)
+    run = Run(broken, Interrupting(images, at=8), epochs, schedule=schedule, recipe=PLAIN)
+    with pytest.raises(KeyboardInterrupt, match="stopped after 2 of 4 epochs"):
+        run.fit()
+    assert run.history.rows[-1]["epoch"] == 2
+    assert rows(run.fit()) == rows(expected) and same(weights(whole), weights(broken))
+
+
+@pytest.mark.parametrize("schedule, epochs", [("synchronous", 4), ("sequential", 2)])
+def test_a_checkpoint_resumes_bit_for_bit(images, tmp_path, schedule, epochs):
+    file = tmp_path / "deep" / "run.safetensors"
+    whole = network()
+    expected = train(whole, images, epochs, schedule=schedule, recipe=PLAIN)
+    with pytest.raises(KeyboardInterrupt, match="run the same call again"):
+        train(network(), Interrupting(images, at=11), epochs, schedule=schedule, recipe=PLAIN, checkpoint=file)
+    resumed = network(seed=99)
+    history = train(resumed, images, epochs, schedule=schedule, recipe=PLAIN, checkpoint=file)
+    assert rows(history) == rows(expected) and same(weights(whole), weights(resumed))
+    again = train(network(seed=98), images, epochs, schedule=schedule, recipe=PLAIN, checkpoint=file)
+    assert again.rows == history.rows  # a finished run is only read
+    assert [p.name for p in file.parent.iterdir()] == ["run.safetensors"]
+
+
+def test_checkpoints_of_other_runs_and_broken_files_are_refused(images, tmp_path):
+    file = tmp_path / "run.safetensors"
+    train(network(), images, 1, recipe=PLAIN, checkpoint=file)
+    with pytest.raises(CheckpointError, match="seed: 0 there, 1 here"):
+        train(network(), images, 1, recipe=PLAIN, seed=1, checkpoint=file)
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(CheckpointError, match="not a whole checkpoint"):
+        train(network(), images, 1, recipe=PLAIN, checkpoint=file)
+
+
+def test_a_failed_save_keeps_the_old_checkpoint(images, tmp_path, monkeypatch):
+    file = tmp_path / "run.safetensors"
+    run = Run(network(), images, 2, recipe=PLAIN)
+    run.fit()
+    run.save(file)
+    before = file.read_bytes()
+
+    def full(tensors, path, metadata):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("llcourse.checkpoint.save_file", full)
+    with pytest.raises(OSError):
+        run.save(file)
+    assert file.read_bytes() == before and len(list(tmp_path.iterdir())) == 1
+
+
+def test_the_first_non_finite_loss_is_named_and_undone(images):
+    net = network(K=3)
+    calls = []
+
+    def poison(module, args, output):
+        calls.append(None)  # 72 images make three steps an epoch, and one test batch follows them
+        return output * float("nan") if len(calls) == 6 else output
+
+    net.heads[1].register_forward_hook(poison)
+    run = Run(net, images, 3, recipe=PLAIN)
+    with pytest.raises(NonFiniteLoss, match="module 2 is nan at step 2 of epoch 2"):
+        run.fit()
+    after_one = network(K=3)
+    train(after_one, images, 1, recipe=PLAIN)
+    assert len(run.history.rows) == 1 and net.state_dict().keys() == after_one.state_dict().keys()
+    assert all(t.isfinite().all() for t in net.state_dict().values())
+
+
+def test_sequential_training_freezes_what_is_done(images):
+    net = network(K=2)
+    seen = [weights(net)]
+
+    class Watched(Run):
+        def _epoch(self, bar):
+            row = super()._epoch(bar)
+            seen.append(weights(net))
+            return row
+
+    run = Watched(net, images, 2, schedule="sequential", recipe=PLAIN)
+    history = run.fit()
+    first, second = ("body.0.", "heads.0."), ("body.1.", "heads.1.")
+
+    def moved(a, b, prefixes):
+        return any(not torch.equal(seen[a][k], seen[b][k]) for k in seen[0] if k.startswith(prefixes))
+
+    assert moved(0, 2, first) and not moved(0, 2, second)   # phase 1 trains module 1 alone
+    assert not moved(2, 4, first) and moved(2, 4, second)   # phase 2 freezes it, BatchNorm statistics too
+    untrained = [[a is None for a in row["accuracy"]] for row in history.rows]
+    assert untrained == [[False, True]] * 2 + [[False, False]] * 2
+
+
+def test_sequential_needs_local_reach(images):
+    with pytest.raises(ValueError, match="needs reach.local"):
+        train(network(method=reach.backprop(2)), images, 1, schedule="sequential")
+
+
+def test_unknown_schedules_are_named(images):
+    with pytest.raises(ValueError, match="'cyclic'.*synchronous, sequential"):
+        train(network(), images, 1, schedule="cyclic")
+
+
+def test_learning_rate_warms_up_and_falls_to_zero():
+    recipe = Recipe(lr=0.8, warmup=10, warmup_lr=0.01)
+    assert recipe.lr_at(0, 160) == 0.01 and recipe.lr_at(10, 160) == pytest.approx(0.8)
+    assert recipe.lr_at(85, 160) == pytest.approx(0.4) and recipe.lr_at(160, 160) == pytest.approx(0, abs=1e-12)
+
+
+def test_an_empty_history_says_so():
+    assert "no epoch finished" in repr(History())
