@@ -12,7 +12,7 @@ CHAPTER ?=
 # Two workers, one thread each: more would compete for the cores, and counts of threads change float32 results.
 # Tests never download: a chapter whose images are not on disk is run but not compared, and reported as such.
 PYTEST := LLCOURSE_THREADS=1 OMP_NUM_THREADS=1 LLCOURSE_PROGRESS=0 LLCOURSE_OFFLINE=1 \
-          $(PYBIN) -m pytest -q -n 2 --dist loadscope
+          $(PYBIN) -m pytest -q -rfEs -n 2 --dist loadscope
 
 help:
 	@echo "make lab               install, fetch CIFAR-10, open JupyterLab on chapter 00"
@@ -39,16 +39,16 @@ $(STAMP): requirements.lock pyproject.toml
 	    rm -rf $(VENV); echo "$$found cannot create a virtual environment (Debian, Ubuntu: install python3-venv)." >&2; exit 1; }; \
 	fi; \
 	echo "Installing the versions of requirements.lock (torch is large: minutes on a first time)"; \
-	$(PYBIN) -m pip install --quiet --disable-pip-version-check -r requirements.lock; \
+	$(PYBIN) -m pip install $$([ -t 1 ] || echo --quiet) --disable-pip-version-check -r requirements.lock; \
 	$(PYBIN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .; \
 	touch $(STAMP)
 
 lab: install
-	$(PYBIN) -m llcourse data cifar10
-	@# Jupyter refuses root and warns where there is no display: a container has both.
+	@$(PYBIN) -m llcourse data cifar10 || echo "Opening the course all the same: its chapters say what they run on."
+	@# A container has no display, and its root needs Jupyter's leave.
 	$(PYBIN) -m jupyter lab --ServerApp.ip=127.0.0.1 \
 	  $$([ "$$(uname)" = Darwin ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || echo --no-browser) \
-	  $$([ "$$(id -u)" != 0 ] || echo --allow-root) notebooks/00_start_here.ipynb
+	  $$([ "$$(id -u)" != 0 ] || echo --allow-root) --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
 
 run: install
 	$(PYBIN) -m llcourse run $(CHAPTER)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def root():
-    """The checkout that holds this package; the current folder where the package was installed without one."""
+    """The checkout that holds this package; the current folder where it was installed without one."""
     checkout = Path(__file__).resolve().parents[1]
     return checkout if (checkout / "pyproject.toml").exists() else Path.cwd()
 

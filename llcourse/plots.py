@@ -46,6 +46,14 @@ def _matrix(axes, R, title, declared=None):
     sns.despine(ax=axes, left=True, bottom=True)
 
 
+def matrix(R, title):
+    """One reach matrix."""
+    figure, axes = plt.subplots(figsize=(3, 3))
+    _matrix(axes, R, title)
+    figure.tight_layout()
+    return figure
+
+
 def reach(declared, measured):
     """A declared matrix beside a MeasuredReach; entries that differ stand out in red."""
     declared = np.asarray(declared)
@@ -65,6 +73,34 @@ def methods(K=4):
         if len(R) > R.shape[1]:
             ax.set_xlabel("cell: K modules x G groups", fontsize=8)
             ax.set_ylabel("loss; the last is a head alone", fontsize=8)
+    figure.tight_layout()
+    return figure
+
+
+def chains(methods):
+    """Networks as chains of modules; below each, one arrow a loss, with a dot on every module that it trains.
+
+    methods: {title: K x K reach matrix}. A dashed line is a border that no gradient crosses.
+    """
+    losses = [[i for i in range(len(R)) if R[i].any()] for R in methods.values()]
+    figure, axes = plt.subplots(len(methods), 1, figsize=(7, sum(0.9 + 0.3 * len(rows) for rows in losses)), squeeze=False,
+                                gridspec_kw={"height_ratios": [3 + len(rows) for rows in losses]})
+    for ax, (title, R), rows in zip(axes[:, 0], methods.items(), losses):
+        K = R.shape[1]
+        for j, colour in enumerate(module_colours(K)):
+            ax.add_patch(plt.Rectangle((j + 0.1, 0.5), 0.8, 1.2, color=colour))
+            ax.text(j + 0.5, 1.1, f"module {j + 1}", ha="center", va="center", color="white", fontsize=9)
+            ax.annotate("", (j + 0.1, 1.1), (j - 0.1, 1.1), arrowprops={"arrowstyle": "->", "color": "0.3"})
+        for border in (~reaches.crossed(R)).nonzero()[0]:
+            ax.plot([border + 1] * 2, [0.3, 1.9], color="0.3", linestyle="--", linewidth=1)
+        for y, i in enumerate(rows):
+            trained = R[i].nonzero()[0] + 0.5
+            ax.annotate("", (trained[0], -y), (i + 1, -y), arrowprops={"arrowstyle": "->", "color": "firebrick"})
+            ax.plot(trained, [-y] * len(trained), "o", color="firebrick")
+            ax.text(i + 1.03, -y, f"loss {i + 1}", va="center", fontsize=9, color="firebrick")
+        ax.set(xlim=(-0.2, K + 0.5), ylim=(-len(rows) + 0.4, 2))
+        ax.set_title(title, fontsize=10, loc="left")
+        ax.axis("off")
     figure.tight_layout()
     return figure
 
@@ -117,6 +153,21 @@ def bars(values, label, note="{:.0f}"):
     axes.invert_yaxis()
     axes.margins(x=0.15)
     axes.set_xlabel(label)
+    figure.tight_layout()
+    return figure
+
+
+def stacked(parts, names, x_label, y_label):
+    """Bars in parts, one on top of the other. parts: {part: a number for each bar}; names: of the bars."""
+    figure, axes = plt.subplots(figsize=(6, 3.4))
+    below = np.zeros(len(names))
+    for (part, values), colour in zip(parts.items(), sns.color_palette("crest_r", len(parts))):
+        axes.bar(names, values, bottom=below, color=colour, label=part)
+        below += values
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    axes.grid(False, axis="x")
+    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(parts))
     figure.tight_layout()
     return figure
 

@@ -5,9 +5,11 @@ import sys
 
 
 def progress(iterable=None, *, label="", **options):
-    """A tqdm bar over `iterable`, or a hand-driven one: `with progress(total=n, label="fetching") as bar: bar.update()`.
+    """A tqdm bar over `iterable`, or a hand-driven one: `with progress(total=n, label="fetching") as bar:
+    bar.update()`.
 
-    Silent when LLCOURSE_PROGRESS=0, and when neither a notebook nor a terminal is attached. `options` are tqdm's.
+    Silent when LLCOURSE_PROGRESS=0, and when neither a notebook nor a terminal is attached. `options` are
+    tqdm's.
     """
     from tqdm.auto import tqdm  # late: it looks for Jupyter, which scripts can do without
 

@@ -118,7 +118,7 @@ class Run:
         An interrupt (Ctrl-C, or the notebook's stop button) takes the network back to the end of the last finished
         epoch and raises KeyboardInterrupt; `fit` again goes on from there.
         """
-        steps = math.ceil(len(self.images.train_y) / self.recipe.batch)
+        steps = self._steps_per_epoch()
         with progress(total=self.epochs * steps, initial=len(self.history.rows) * steps, label="training") as bar:
             while len(self.history.rows) < self.epochs:
                 self._snapshot = self._state(clone=True)
@@ -144,7 +144,7 @@ class Run:
             part.eval()
         key = self.seed * 1_000_003 + len(self.history.rows)
         generator = torch.Generator(self.device).manual_seed(key)
-        steps, losses = math.ceil(len(self.images.train_y) / recipe.batch), []
+        steps, losses = self._steps_per_epoch(), []
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(key)  # for dropout and the like inside modules
             for step, (x, y) in enumerate(self.images.batches(recipe.batch, generator, augment=recipe.augment)):
@@ -164,6 +164,9 @@ class Run:
         return {"epoch": len(self.history.rows) + 1, "phase": phase_index,
                 "loss": [mean if i in phase.losses else None for i, mean in enumerate(means)], "accuracy": accuracy,
                 "seconds": time.perf_counter() - began}
+
+    def _steps_per_epoch(self):
+        return math.ceil((len(self.images.train_y) - 1) / self.recipe.batch)  # a last batch of one image is left out
 
     def _check_finite(self, losses, wanted, first):
         bad = ~torch.stack(losses)[:, list(wanted)].isfinite()

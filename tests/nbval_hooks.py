@@ -14,6 +14,7 @@ from nbval.plugin import IPyNbCell
 NOT_COMPARED = ("NOT COMPARED: there is no CIFAR-10 on this machine, and the stand-in gives other numbers "
                 "(`python -m llcourse data cifar10` fetches it)")
 KIND = "notebook cell"  # report property: compared, free or not compared
+FAILED = ("failed", "error", "xfailed")  # xfailed: nbval's word for the cells after one that timed out
 standin = pytest.StashKey[bool]()
 
 
@@ -31,7 +32,7 @@ def only_standin():
 
 def pytest_configure(config):
     worker = getattr(config, "workerinput", None)
-    config.stash[standin] = worker["standin"] if worker else only_standin()
+    config.stash[standin] = worker["standin"] if worker else config.option.nbval and only_standin()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -42,9 +43,6 @@ def pytest_configure_node(node):
 def pytest_itemcollected(item):
     if not isinstance(item, IPyNbCell):
         return
-    item.cell_num += 1  # nbval counts from 0, readers and execution counts from 1
-    item.name = f"code cell {item.cell_num} (id {item.cell.get('id')})"
-    item._nodeid = f"{item.parent.nodeid}::{item.name}"
     item.output_timeout = 60  # nbval's 5 s fail on a busy machine
     if "text/html" not in item.parent.skip_compare:
         item.parent.skip_compare += ("text/html",)  # tables: their text/plain is compared
@@ -62,14 +60,21 @@ def pytest_runtest_call(item):
     return result
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    report = yield
+    if isinstance(item, IPyNbCell) and report.failed:  # nbval counts from 0, readers and execution counts from 1
+        report.longrepr = f"code cell {item.cell_num + 1} (id {item.cell.get('id')}): {report.longrepr}"
+    return report
+
+
 def pytest_terminal_summary(terminalreporter):
     chapters = defaultdict(Counter)
-    for outcome in ("passed", "failed", "skipped", "xfailed", "error"):
+    for outcome in ("passed", "skipped", *FAILED):
         for report in terminalreporter.getreports(outcome):
             kind = dict(report.user_properties).get(KIND)
-            if kind and (report.when == "call" or outcome != "passed"):
-                ran = outcome == "passed" or kind == "not compared" and outcome == "skipped" or kind == "free" and outcome != "failed"
-                chapters[report.nodeid.split("::")[0]][kind if ran else "failed"] += 1
+            if kind and (report.when == "call" or report.outcome != "passed"):
+                chapters[report.fspath]["failed" if outcome in FAILED else kind] += 1
     if not chapters:
         return
     terminalreporter.section("chapters")

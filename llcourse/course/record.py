@@ -22,10 +22,12 @@ def record(number, path, seeds, jobs=1):
     """
     if seeds < 2 or jobs < 1:
         raise chapters.ChapterError(f"a spread needs at least 2 seeds, and 1 job; got {seeds} and {jobs}")
-    source = results.image_source()
-    if source.kind == "standin":
+    command = f"python -m llcourse run {number} --seeds {seeds}" + (f" --jobs {jobs}" if jobs > 1 else "")
+    made_by = results.provenance(command)
+    if made_by["data"]["kind"] == "standin":
         raise chapters.ChapterError("claims are recorded on CIFAR-10, and none is here: python -m llcourse data cifar10")
-    folder = chapters.executed() / "seeds" / f"{number}-{_key(path, source.sha256)}"
+    key = _key(path, made_by["data"]["sha256"])
+    folder = chapters.executed() / "seeds" / f"{number}-{key}"
     folder.mkdir(parents=True, exist_ok=True)
     missing = [seed for seed in range(seeds) if not (folder / f"{seed}.json").exists()]
     print(f"{number}: {seeds - len(missing)} of {seeds} seeds are there, {len(missing)} to run", flush=True)
@@ -37,8 +39,7 @@ def record(number, path, seeds, jobs=1):
             pool.shutdown(cancel_futures=True)  # the first failure, or Ctrl-C: start no further seed
             raise
     runs = [results.read(folder / f"{seed}.json") for seed in range(seeds)]
-    command = f"python -m llcourse run {number} --seeds {seeds}" + (f" --jobs {jobs}" if jobs > 1 else "")
-    summary = results.provenance(command) | {
+    summary = made_by | {
         "threads": int(threads),
         "seeds": list(range(seeds)),
         "minutes": round(sum(run["minutes"] for run in runs), 2),

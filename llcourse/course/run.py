@@ -41,6 +41,7 @@ def main(args):
 
 def _execute(number, path, inplace):
     print(f"{number}: executing {path.name}", flush=True)
+    measured = results.provenance(f"python -m llcourse run {number} --inplace") if inplace else None  # before it rewrites
     notebook, minutes, error = chapters.execute(path)
     target = path if inplace and not error else chapters.executed() / path.name
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -52,12 +53,11 @@ def _execute(number, path, inplace):
     if error:
         raise error
     if inplace:
-        _note_minutes(number, minutes)
+        _note_minutes(number, minutes, measured)
 
 
-def _note_minutes(number, minutes):
+def _note_minutes(number, minutes, measured):
     """Add a chapter's minutes, and what they were measured on, to results/minutes.json."""
-    measured = results.provenance(f"python -m llcourse run {number} --inplace")
     threads = int(os.environ.get("LLCOURSE_THREADS", os.cpu_count()))
     every = results.read(results.minutes_file()) or {}
     every[number] = {"minutes": round(minutes, 2), "threads": threads, **measured}

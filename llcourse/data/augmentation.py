@@ -2,7 +2,7 @@
 
 import torch
 
-PAD = 4  # pixels of reflected border, as in He et al. 2015 (Deep residual learning, section 4.2), who pad with zeros
+PAD = 4  # pixels of border, as in He et al. 2015 (Deep residual learning, section 4.2), who pad with zeros
 
 
 def augment(x, generator):
@@ -18,8 +18,8 @@ def augment(x, generator):
 def crop_and_flip(x, top, left, flip):
     """The augmentation at given places: top, left in 0..8, flip bool, each (N,).
 
-    No padded image is made: a border pixel is its mirror pixel's index, a flip is reversed columns, and what is left
-    is one gather of pixels.
+    No padded image is made: a border pixel is its mirror pixel's index, a flip is reversed columns, and what
+    is left is one gather of pixels.
     """
     n, height, width, channels = x.shape
     columns = torch.arange(width, device=x.device)

@@ -10,7 +10,8 @@ from .sources import load
 def pipeline_row(batch=128, images=None):
     """Images/s of augmented, normalised batches: ours and torchvision's, whose best number of workers counts.
 
-    Returns a dict: pipeline, batch, threads, images_per_s, torchvision_images_per_s, torchvision_workers, ratio.
+    Returns a dict: pipeline, batch, threads, images_per_s, torchvision_images_per_s, torchvision_workers,
+    ratio.
     """
     images = images or load("cifar10", train=10_000, test=1_000)
     loaders = {workers: _loader(images, batch, workers) for workers in (0, 2)}
@@ -31,8 +32,9 @@ def _loader(images, batch, workers):
     from torchvision import transforms
 
     transform = transforms.Compose([
-        transforms.RandomCrop(images.shape[1:], padding=4, padding_mode="reflect"), transforms.RandomHorizontalFlip(),
-        transforms.ToTensor(), transforms.Normalize(images.mean, images.std)])
+        transforms.RandomCrop(images.shape[1:], padding=4, padding_mode="reflect"),
+        transforms.RandomHorizontalFlip(), transforms.ToTensor(),
+        transforms.Normalize(images.mean, images.std)])
     arrays, labels = images.train_x.numpy(), images.train_y
 
     class Photographs(torch.utils.data.Dataset):
@@ -43,7 +45,8 @@ def _loader(images, batch, workers):
             return transform(Image.fromarray(arrays[i])), labels[i]
 
     return torch.utils.data.DataLoader(Photographs(), batch, shuffle=True, num_workers=workers,
-                                       persistent_workers=workers > 0, generator=torch.Generator().manual_seed(0))
+                                       persistent_workers=workers > 0,
+                                       generator=torch.Generator().manual_seed(0))
 
 
 def _rate(batches):

@@ -43,7 +43,7 @@ class Decoded:
 
 
 def find(root, key):
-    """The Decoded kept under `key` for the data folder `root`, memory-mapped, or None if there is no whole one."""
+    """The Decoded kept under `key` for the data folder `root`, memory-mapped; None if none is whole."""
     for folder in _places(root, key):
         try:
             record = json.loads((folder / "source.json").read_text())
@@ -54,7 +54,7 @@ def find(root, key):
 
 
 def keep(root, key, decoded):
-    """Write `decoded` below `root`, or in the user's cache where root is read-only; return it memory-mapped."""
+    """Write `decoded` below `root`, or in the user's cache if that is read-only; return it memory-mapped."""
     for folder in _places(root, key):
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)

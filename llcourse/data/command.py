@@ -7,7 +7,8 @@ from .sets import SETS, named
 
 
 def configure(parser):
-    parser.add_argument("name", nargs="?", default="cifar10", choices=list(SETS), help="image set (default cifar10)")
+    parser.add_argument("name", nargs="?", default="cifar10", choices=list(SETS),
+                        help="image set (default cifar10)")
 
 
 def main(args):
@@ -19,6 +20,6 @@ def main(args):
         print(f"{image_set.title}: {error}")
         return 1
     print(f"{image_set.title}: {len(decoded.train_y):,} training and {len(decoded.test_y):,} test images, "
-          f"{image_set.side}x{image_set.side}, {len(image_set.classes)} classes, from {decoded.where} ({decoded.kind})\n"
-          f"sha256 of the decoded images: {decoded.sha256}")
+          f"{image_set.side}x{image_set.side}, {len(image_set.classes)} classes, "
+          f"from {decoded.where} ({decoded.kind})\nsha256 of the decoded images: {decoded.sha256}")
     return 0

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 
 class DataError(Exception):
-    """The images asked for are there but unusable, or cannot be put where they should go. The message says the mend."""
+    """Images are there but unusable, or cannot be put where they should go. The message says the mend."""
 
 
 class Unavailable(Exception):
@@ -14,7 +14,7 @@ class Unavailable(Exception):
 
 @contextmanager
 def room_for(size, folder, left_behind):
-    """Turn "no space left" while writing `size` bytes below `folder` into a DataError that says what was kept."""
+    """Turn "no space left", while writing `size` bytes to `folder`, into a DataError naming what is kept."""
     try:
         yield
     except OSError as error:

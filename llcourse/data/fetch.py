@@ -1,4 +1,4 @@
-"""Downloading a set's files: resumed, checked, one process at a time, and never for long from a host that is not there.
+"""Downloading a set's files: resumed, checked, one process at a time, and no long wait for an absent host.
 
 A download grows in `<file>.part` and takes its own name only once its checksum holds.
 """
@@ -27,11 +27,15 @@ class _Broken(Exception):
     """One try at one mirror failed; the message says how."""
 
 
+class _Slow(_Broken):
+    """The mirror answers, but is no use."""
+
+
 def fetch(image_set, root):
     """Download the files of `image_set` into `root`, going on where an earlier download stopped.
 
-    Mirrors in order: $LLCOURSE_MIRROR, the set's own mirrors, the host torchvision names. Raises Unavailable if none of
-    them gave a file, DataError if `root` cannot be written to or is full.
+    Mirrors in order: $LLCOURSE_MIRROR, the set's own mirrors, the host torchvision names. Raises Unavailable
+    if none of them gave a file, DataError if `root` cannot be written to or is full.
     """
     for file in official.files(image_set):
         try:
@@ -46,7 +50,7 @@ def fetch(image_set, root):
 
 def _mirrors(image_set, file):
     chosen = os.environ.get("LLCOURSE_MIRROR")
-    return [f"{base.rstrip('/')}/{file.name}" for base in ([chosen] if chosen else []) + list(image_set.mirrors)]
+    return [f"{base.rstrip('/')}/{file.name}" for base in (chosen, *image_set.mirrors) if base]
 
 
 def _lock(root, file):
@@ -74,7 +78,7 @@ def _fetch_file(file, urls, root):
                     break
                 try:
                     with response:
-                        _receive(response, part, file, bar, patient=number == len(urls))
+                        _receive(response, part, bar, patient=number == len(urls))
                     if official.matches(part, file.md5):
                         part.replace(root / file.name)
                         return
@@ -84,7 +88,7 @@ def _fetch_file(file, urls, root):
                         break
                 except _Broken as broken:
                     said.append(f"{url}: {broken}")
-                    if _size(part) == had:
+                    if isinstance(broken, _Slow) or _size(part) == had:
                         break
     kept = f". {_size(part) / 1e6:,.1f} MB are kept in {part} and will be gone on from" if _size(part) else ""
     raise Unavailable(f"{file.name} could not be fetched: {'; '.join(said)}{kept}")
@@ -95,7 +99,7 @@ def _size(part):
 
 
 def _open(url, start, seconds):
-    """The response to a request for `url` from byte `start` on. Raises _Broken if there is none after `seconds`.
+    """The response to a request for `url` from byte `start` on; _Broken if there is none after `seconds`.
 
     In a thread of its own, because a name look-up, and a host with several dead addresses, heed no timeout.
     """
@@ -113,15 +117,15 @@ def _open(url, start, seconds):
         response = answer.get(timeout=max(seconds, 0))
     except queue.Empty:
         raise _Broken(f"no answer in {seconds:.0f} s") from None
-    if isinstance(response, urllib.error.HTTPError) and response.code == 416:  # nothing of the file lies beyond `start`
-        return _open(url, 0, seconds)
+    if isinstance(response, urllib.error.HTTPError) and response.code == 416:
+        return _open(url, 0, seconds)  # nothing of the file lies beyond `start`: begin again
     if isinstance(response, Exception):
         raise _Broken(f"no answer ({response})") from response
     return response
 
 
-def _receive(response, part, file, bar, patient):
-    """Append a response to `part`, or start it afresh where the server does not resume. Raises _Broken if it ends early."""
+def _receive(response, part, bar, patient):
+    """Append a response to `part`, or start afresh if the server does not resume; _Broken: it ends early."""
     resumed = response.status == 206
     start = _size(part) if resumed else 0
     expected = response.headers.get("Content-Length")
@@ -139,11 +143,13 @@ def _receive(response, part, file, bar, patient):
 
 
 def _chunks(response, patient):
-    """What arrives, as it arrives. Raises _Broken if it stops, or unless `patient` crawls, for PATIENCE seconds."""
+    """What arrives, as it arrives; _Slow if nothing does (or too little, unless `patient`) for PATIENCE."""
     since, received = time.monotonic(), 0
     while True:
         try:
             data = response.read1(1 << 16)
+        except TimeoutError as error:
+            raise _Slow(f"nothing came for {PATIENCE:.0f} s") from error
         except (OSError, http.client.HTTPException) as error:
             raise _Broken(f"broke off ({error})") from error
         if not data:
@@ -153,5 +159,5 @@ def _chunks(response, patient):
         elapsed = time.monotonic() - since
         if elapsed > PATIENCE:
             if received < SLOWEST * elapsed and not patient:
-                raise _Broken(f"only {received / elapsed / 1e3:.0f} kB/s")
+                raise _Slow(f"only {received / elapsed / 1e3:.0f} kB/s")
             since, received = time.monotonic(), 0

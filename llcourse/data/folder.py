@@ -16,15 +16,19 @@ from .sets import SETS
 def find(image_set, root):
     """The folder below `root` that holds a copy of `image_set`, or None.
 
-    It is the first sub-folder called by the set's name (cifar10, cifar10-jpeg, ...) that has a train or a test folder
-    in it; or `root` itself, if the class folders in it look more like this set's than like any other's.
+    It is the first sub-folder called by the set's name (cifar10, cifar10-jpeg, ...) that has a train or a
+    test folder in it; or `root` itself, if the class folders in it look more like this set's than like any
+    other's.
     """
+    if not root.is_dir():
+        return None
     own_name = re.compile(rf"{image_set.name}([-_.].*)?")
     for folder in sorted(_folders(root)):
         if own_name.fullmatch(folder.name) and _is_copy(folder):
             return folder
     if _is_copy(root):
-        classes = {f.name for split in ("train", "test") if (root / split).is_dir() for f in _folders(root / split)}
+        splits = [root / split for split in ("train", "test") if (root / split).is_dir()]
+        classes = {f.name for split in splits for f in _folders(split)}
         best = max(SETS.values(), key=lambda s: len(classes & set(s.classes)) / len(classes | set(s.classes)))
         if best is image_set:
             return root
@@ -42,7 +46,7 @@ def key(image_set, copy):
 
 
 def decode(image_set, copy):
-    """Read every image of a copy. Raises DataError for a class folder or an image that is not as it should be."""
+    """Read every image of a copy. Raises DataError for a class folder or an image that is not right."""
     files, labels = {}, {}
     for split in ("train", "test"):
         listed = list(_listing(image_set, copy / split))
@@ -52,7 +56,7 @@ def decode(image_set, copy):
     pixels = {split: np.empty((len(names), image_set.side, image_set.side, 3), np.uint8)
               for split, names in files.items()}
     try:
-        with progress(total=len(files["train"]) + len(files["test"]), label=f"decoding {image_set.title}") as bar:
+        with progress(total=sum(map(len, files.values())), label=f"decoding {image_set.title}") as bar:
             for split, names in files.items():
                 for row, image in enumerate(workers.map(lambda file: _read(image_set, file), names)):
                     pixels[split][row] = image
@@ -67,9 +71,9 @@ def _listing(image_set, split):
     there = {f.name for f in _folders(split)} if split.is_dir() else set()
     missing, unknown = sorted(set(image_set.classes) - there), sorted(there - set(image_set.classes))
     if missing or unknown:
-        raise DataError(f"{split} should hold one folder for each of {image_set.title}'s {len(image_set.classes)} "
-                        f"classes; missing: {', '.join(missing) or 'none'}; unknown: {', '.join(unknown) or 'none'}. "
-                        "Copy them again, or move this folder away.")
+        raise DataError(f"{split} should hold one folder for each of {image_set.title}'s "
+                        f"{len(image_set.classes)} classes; missing: {', '.join(missing) or 'none'}; "
+                        f"unknown: {', '.join(unknown) or 'none'}. Copy it again, or move it away.")
     for label, name in enumerate(image_set.classes):
         images = sorted(f for f in _entries(split / name) if not f.name.startswith("."))
         if not images:
@@ -83,8 +87,8 @@ def _read(image_set, file):
     try:
         with Image.open(file) as image:
             if image.size != (image_set.side, image_set.side):
-                raise DataError(f"{file} is {image.width}x{image.height} pixels; {image_set.title}'s images are "
-                                f"{image_set.side}x{image_set.side}. Replace or remove it.")
+                raise DataError(f"{file} is {image.width}x{image.height} pixels; {image_set.title}'s images "
+                                f"are {image_set.side}x{image_set.side}. Replace or remove it.")
             return np.asarray(image.convert("RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"{file} cannot be read as an image ({error}); replace or remove it") from error
@@ -102,4 +106,4 @@ def _entries(folder):
     try:
         return list(folder.iterdir())
     except OSError as error:
-        raise DataError(f"{folder} cannot be read ({error.strerror}); check its name and its permissions") from error
+        raise DataError(f"{folder} cannot be read ({error.strerror}); check its permissions") from error

@@ -19,9 +19,9 @@ class Source:
 class Images:
     """An image set as tensors on one device.
 
-    train_x, test_x: uint8 (N, H, W, 3), which a permute turns into channels_last at no cost; train_y, test_y: int64
-    (N,); classes: the names behind the labels; shape: (3, H, W), what a network sees of one image; mean, std:
-    the published constants, per channel, that `normalize` uses.
+    train_x, test_x: uint8 (N, H, W, 3), which a permute turns into channels_last at no cost; train_y, test_y:
+    int64 (N,); classes: the names behind the labels; shape: (3, H, W), what a network sees of one image;
+    mean, std: the published constants, per channel, that `normalize` uses.
     """
 
     def __init__(self, name, train_x, train_y, test_x, test_y, classes, source, mean, std):
@@ -46,16 +46,19 @@ class Images:
         return rows.view(x.shape).permute(0, 3, 1, 2)
 
     def batches(self, batch, generator, augment=True):
-        """One epoch of (x, y): x float32 (batch, 3, H, W) normalised, y int64 (batch,), shuffled by `generator`.
+        """One epoch of (x, y): x float32 (batch, 3, H, W) normalised, y int64 (batch,), shuffled by
+        `generator`.
 
-        `generator` is a torch.Generator on the images' device and the only source of chance. The last batch may be
-        ragged; one image alone is left out, because BatchNorm cannot use it. Nothing waits for the device.
+        `generator` is a torch.Generator on the images' device and the only source of chance. The last batch
+        may be ragged; one image alone is left out, because BatchNorm cannot use it. Nothing waits for the
+        device.
         """
         order = torch.randperm(len(self.train_y), generator=generator, device=self.train_y.device)
         for chosen in order.split(batch):
             if len(chosen) > 1:
                 x = self.train_x.index_select(0, chosen)
-                yield self.normalize(_augment(x, generator) if augment else x), self.train_y.index_select(0, chosen)
+                x = _augment(x, generator) if augment else x
+                yield self.normalize(x), self.train_y.index_select(0, chosen)
 
     def test_batches(self, batch):
         """Every test image once, in order, as (x, y) like `batches` gives them."""
@@ -63,8 +66,8 @@ class Images:
             yield self.normalize(x), y
 
     def __repr__(self):
-        return (f"Images({self.name}: {len(self.train_y):,} train, {len(self.test_y):,} test, {self.train_x.device}, "
-                f"{self.source.kind})")
+        return (f"Images({self.name}: {len(self.train_y):,} train, {len(self.test_y):,} test, "
+                f"{self.train_x.device}, {self.source.kind})")
 
 
 _augment = augment  # `batches` has a flag of that name

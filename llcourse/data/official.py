@@ -1,7 +1,8 @@
 """The sets' official archives: on disk, checked and decoded by torchvision's own classes.
 
-Torchvision carries the checksums and refuses to unpickle a file that does not match, so nothing is read here by any
-other way. It is imported late: a broken torchvision must not keep the rest of the package from starting.
+Torchvision carries the checksums and refuses to unpickle a file that does not match, so nothing is read here
+by any other way. It is imported late: a broken torchvision must not keep the rest of the package from
+starting.
 """
 
 import hashlib
@@ -47,15 +48,16 @@ def matches(path, md5):
 
 
 def decode(image_set, root):
-    """Check, unpack if need be, and read a set that is `present`. Raises DataError naming the file that is not whole."""
+    """Check, unpack if need be, and read a set that is `present`. Raises DataError naming a damaged file."""
     if image_set.unpacked and not (root / image_set.unpacked).exists():
         _unpack(image_set, root)
     cls = _dataset(image_set)
     splits = ("train", "test") if hasattr(cls, "split_list") or hasattr(cls, "splits") else (True, False)
     try:
         train, test = (cls(root, split) for split in splits)
-    except (RuntimeError, OSError) as error:  # torchvision's word for a file that is missing or fails its checksum
-        raise DataError(_damage(image_set, root) or f"{image_set.title} in {root} cannot be read: {error}") from error
+    except (RuntimeError, OSError) as error:  # torchvision's word for a missing or damaged file
+        damage = _damage(image_set, root)
+        raise DataError(damage or f"{image_set.title} in {root} cannot be read: {error}") from error
     return Decoded(*_arrays(train), *_arrays(test), "official", ", ".join(image_set.files))
 
 
@@ -90,8 +92,8 @@ def _unpack(image_set, root):
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
-        raise DataError(f"{archive} cannot be unpacked beside itself ({error}); unpack it by hand, or copy it to a "
-                        "folder of your own and name that in LLCOURSE_DATA") from error
+        raise DataError(f"{archive} cannot be unpacked beside itself ({error}); unpack it by hand, or "
+                        "copy it to a folder of your own and name that in LLCOURSE_DATA") from error
 
 
 def _damage(image_set, root):
@@ -99,17 +101,18 @@ def _damage(image_set, root):
     cls = _dataset(image_set)
     if image_set.unpacked:
         meta = [[cls.meta["filename"], cls.meta["md5"]]] if hasattr(cls, "meta") else []
-        published = [(root / image_set.unpacked / name, md5) for name, md5 in cls.train_list + cls.test_list + meta]
+        listed = cls.train_list + cls.test_list + meta
+        published = [(root / image_set.unpacked / name, md5) for name, md5 in listed]
     else:
         published = [(root / file.name, file.md5) for file in files(image_set)]
     for path, md5 in published:
         if not path.is_file():
-            return (f"{path} is missing, so {image_set.title} there is not whole; move {path.parent} away and run: "
-                    f"python -m llcourse data {image_set.name}")
+            return (f"{path} is missing, so {image_set.title} there is not whole; move {path.parent} away "
+                    f"and run: python -m llcourse data {image_set.name}")
         if not matches(path, md5):
             return _unlike(path, md5, image_set)
 
 
 def _unlike(path, md5, image_set):
-    return (f"{path} ({path.stat().st_size:,} bytes) is truncated or damaged: its md5 should be {md5}. Nothing was read "
-            f"from it. Move it away and run: python -m llcourse data {image_set.name}")
+    return (f"{path} ({path.stat().st_size:,} bytes) is truncated or damaged: its md5 should be {md5}. "
+            f"Nothing was read from it. Move it away and run: python -m llcourse data {image_set.name}")

@@ -16,12 +16,14 @@ _standin_loaded = False
 
 
 def load(name="cifar10", train=None, test=None, seed=0, device="cpu", root=None):
-    """An image set as Images on `device`: a seeded, stratified subset of `train` and `test` images (None: all).
+    """An image set as Images on `device`: a seeded, stratified subset of `train` and `test` images (None:
+    all).
 
-    name: cifar10, cifar100, svhn or stl10. root: the data folder (default $LLCOURSE_DATA, else data/ in the checkout).
-    Takes, in this order: the decoded cache; the official archive in root; an ImageFolder copy in root; the official
-    archive by download (not with LLCOURSE_OFFLINE=1); a generated stand-in, which says so. Raises DataError for data
-    that is there but damaged, for an empty or missing folder that was named, and for a full disk.
+    name: cifar10, cifar100, svhn or stl10. root: the data folder (default $LLCOURSE_DATA, else data/ in the
+    checkout). Takes, in this order: the decoded cache; the official archive in root; an ImageFolder copy in
+    root; the official archive by download (not with LLCOURSE_OFFLINE=1); a generated stand-in, which says so.
+    Raises DataError for data that is there but damaged, for an empty or missing folder that was named, and
+    for a full disk.
     """
     image_set, folder_named = named(name), _named_folder(root)
     try:
@@ -38,7 +40,7 @@ def load(name="cifar10", train=None, test=None, seed=0, device="cpu", root=None)
 
 
 def find(image_set, root, download=True):
-    """The whole set as a cache.Decoded, by the order that `load` gives. Raises Unavailable if there is none."""
+    """The whole set as a cache.Decoded, in the order that `load` gives. Raises Unavailable for none."""
     official_key = f"{image_set.name}-official"
     if decoded := cache.find(root, official_key):
         return decoded
@@ -72,17 +74,18 @@ def _named_folder(root):
         try:
             empty = not any(root.iterdir())
         except OSError as error:
-            raise DataError(f"the data folder {root} cannot be read ({error.strerror}); check its name, or leave "
-                            "LLCOURSE_DATA and root unset to use data/ in the checkout") from error
+            raise DataError(f"the data folder {root} cannot be read ({error.strerror}); check its name, or "
+                            "leave LLCOURSE_DATA and root unset to use data/ in the checkout") from error
         if empty:
-            raise DataError(f"the data folder {root} is empty; to download into it, run: LLCOURSE_DATA={root} "
-                            "python -m llcourse data")
+            raise DataError(f"the data folder {root} is empty; to download into it, run: "
+                            f"LLCOURSE_DATA={root} python -m llcourse data")
     return root
 
 
 def _announce(image_set, why):
     global _standin_loaded
     _standin_loaded = True
-    print(f"{'!' * 100}\nSTAND-IN: these are generated images, NOT {image_set.title}. No number below means anything "
-          f"about {image_set.title}.\nWhy:  {why}\nMend: python -m llcourse data {image_set.name}   (with a network; or "
-          f"see data/README.md for a copy by hand)\n{'!' * 100}")
+    line = "!" * 100
+    print(f"{line}\nSTAND-IN: these are generated images, NOT {image_set.title}. No number below means "
+          f"anything about {image_set.title}.\nWhy:  {why}\nMend: python -m llcourse data {image_set.name}   "
+          f"(with a network; or see data/README.md for a copy by hand)\n{line}")

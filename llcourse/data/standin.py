@@ -1,8 +1,8 @@
-"""Generated images for when no real ones can be had: ten or a hundred classes that a linear model cannot tell apart.
+"""Generated images for when no real ones can be had: classes that a linear model cannot tell apart.
 
-A class is WHICH TWO of a few glyphs appear, anywhere, at any size, in any colour, over clutter and noise. One glyph says
-little, the pair says all, so features must first be found and then combined: depth pays, and so does end-to-end
-training.
+A class is WHICH TWO of a few glyphs appear, anywhere, at any size, in any colour, over clutter and noise. One
+glyph says little, the pair says all, so features must first be found and then combined: depth pays, and so
+does end-to-end training.
 """
 
 from itertools import combinations
@@ -18,14 +18,15 @@ TRAIN, TEST = 0, 1
 
 
 def generate(image_set, train=None, test=None, why=""):
-    """A stand-in for `image_set`: at least `train` and `test` images (None: as many as it has), as a Decoded."""
+    """A stand-in for `image_set`, at least `train` and `test` images (None: as many as it has): a Decoded."""
     x, y = _images(image_set, train or image_set.train, TRAIN)
     test_x, test_y = _images(image_set, test or image_set.test, TEST)
     return Decoded(x, y, test_x, test_y, "standin", why)
 
 
 def _images(image_set, size, split):
-    chunks = [_chunk(len(image_set.classes), np.random.default_rng([split, c])) for c in range(-(-size // CHUNK))]
+    seeds = [[split, chunk] for chunk in range(-(-size // CHUNK))]
+    chunks = [_chunk(len(image_set.classes), np.random.default_rng(seed)) for seed in seeds]
     x, y = (np.concatenate(part) for part in zip(*chunks))
     zoom = image_set.side // SIDE
     return x.repeat(zoom, axis=1).repeat(zoom, axis=2), y
@@ -46,7 +47,7 @@ def _chunk(classes, rng):
 
 
 def _shapes(glyphs):
-    """Fixed patterns with 12 of 25 squares on, and an empty sixth row and column for whatever lies outside."""
+    """Fixed patterns with 12 of 25 squares on, and an empty sixth row and column for what lies outside."""
     squares = np.tile(np.arange(GRID * GRID) < 12, (glyphs, 1))
     shapes = np.random.default_rng(5).permuted(squares, axis=1).reshape(glyphs, GRID, GRID)
     return np.pad(shapes, ((0, 0), (0, 1), (0, 1)))

@@ -89,7 +89,8 @@ def test_a_wrong_answer_gets_the_message(capsys):
 
 
 def test_a_crash_shows_the_learners_line(capsys, tmp_path):
-    wrong = learner(tmp_path, "import torch\n\ndef double(x):\n    return torch.eye(2) @ torch.ones(x)\n")
+    wrong = learner(tmp_path, "import torch\n\ndef product(x):\n    return torch.eye(2) @ torch.ones(x)\n\n"
+                              "def double(x):\n    return product(x)\n")
     out = printed(capsys, checks.check, "98.1", wrong)
     assert out.startswith("98.1: your code stopped at line 4, `return torch.eye(2) @ torch.ones(x)`: RuntimeError: ")
     assert "Traceback" not in out

@@ -29,7 +29,7 @@ def checkout(tmp_path, monkeypatch, make_notebook):
 
 
 def outputs(path):
-    return [cell.outputs[0].text for cell in nbformat.read(path, 4).cells if cell.get("outputs")]
+    return [output.text for cell in nbformat.read(path, 4).cells for output in cell.outputs if "text" in output]
 
 
 def test_executes_into_a_folder_of_its_own(checkout, tmp_path, capsys):
@@ -61,7 +61,7 @@ def test_a_stop_names_the_cell_and_keeps_the_committed_notebook(checkout, tmp_pa
     said = capsys.readouterr().err
     assert "03_small.ipynb stopped in code cell 2 (id split)" in said and "ZeroDivisionError: division by zero" in said
     assert path.read_bytes() == before
-    assert outputs(tmp_path / "executed" / "03_small.ipynb")[0] == "1\n"
+    assert outputs(tmp_path / "executed" / "03_small.ipynb") == ["1\n"]
 
 
 def test_unknown_chapter_and_options_that_exclude_each_other(checkout, capsys):
@@ -102,10 +102,11 @@ def test_finished_seeds_are_kept_and_half_a_seed_is_not(checkout, executions, ca
     checkout("1")
     stopping.add(2)
     assert main(["run", "03", "--seeds", "4"]) == 1 and "seed 2: killed" in capsys.readouterr().err
-    assert results.read(results.claims_file("03")) is None and ran == [0, 1, 2]
+    assert results.read(results.claims_file("03")) is None
+    finished = {0, 1, *ran} - {2}  # seed 3 may have begun before the stop was seen
     stopping.clear()
     ran.clear()
-    assert main(["run", "03", "--seeds", "4"]) == 0 and ran == [2, 3]
+    assert main(["run", "03", "--seeds", "4"]) == 0 and set(ran) == {0, 1, 2, 3} - finished
     assert results.read(results.claims_file("03"))["claims"][0]["values"] == [8, 9, 10, 11]
     assert results.read(results.claims_file("03"))["minutes"] == 2.0
 

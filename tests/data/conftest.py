@@ -1,4 +1,5 @@
-"""Small image sets in the official formats, a host that serves them well or badly, and no way to the real network."""
+"""Small image sets in the official formats, a host that serves them well or badly, and no way to the real
+network."""
 
 import hashlib
 import io
@@ -21,7 +22,8 @@ from llcourse.data.sets import SETS
 
 @pytest.fixture(autouse=True)
 def own_world(tmp_path, monkeypatch):
-    """No settings from outside, no shared cache, and mirrors that nobody can reach unless a test names its own."""
+    """No settings from outside, no shared cache, and mirrors that nobody can reach unless a test names its
+    own."""
     for variable in ("LLCOURSE_DATA", "LLCOURSE_OFFLINE", "LLCOURSE_MIRROR"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user-cache"))
@@ -33,8 +35,14 @@ def own_world(tmp_path, monkeypatch):
         if image_set.unpacked:
             monkeypatch.setattr(cls, "url", f"http://127.0.0.1:9/{cls.filename}")
         else:
-            monkeypatch.setattr(cls, "split_list", {split: [f"http://127.0.0.1:9/{file}", file, md5]
-                                                    for split, (_, file, md5) in cls.split_list.items()})
+            monkeypatch.setattr(
+                cls,
+                "split_list",
+                {
+                    split: [f"http://127.0.0.1:9/{file}", file, md5]
+                    for split, (_, file, md5) in cls.split_list.items()
+                },
+            )
 
 
 @pytest.fixture
@@ -48,7 +56,9 @@ def root(tmp_path):
 
 @pytest.fixture
 def published(monkeypatch):
-    """A function: name of a set -> {file name: bytes} of a small one in its official format, known to torchvision."""
+    """A function: name of a set -> {file name: bytes} of a small one in its official format, known to
+    torchvision."""
+
     def publish(name, train=40, test=20):
         image_set = SETS[name]
         cls = getattr(torchvision.datasets, image_set.dataset)
@@ -56,8 +66,15 @@ def published(monkeypatch):
         for member, content in members.items():
             md5[member] = hashlib.md5(content).hexdigest()
         if not image_set.unpacked:
-            monkeypatch.setattr(cls, "split_list", {
-                split: [url, file, md5[file]] for split, (url, file, _) in cls.split_list.items() if file in md5})
+            monkeypatch.setattr(
+                cls,
+                "split_list",
+                {
+                    split: [url, file, md5[file]]
+                    for split, (url, file, _) in cls.split_list.items()
+                    if file in md5
+                },
+            )
             return members
         monkeypatch.setattr(cls, "train_list", [[m, h] for m, h in md5.items() if m in dict(cls.train_list)])
         monkeypatch.setattr(cls, "test_list", [[m, md5[m]] for m, _ in cls.test_list])
@@ -66,37 +83,63 @@ def published(monkeypatch):
         packed = _tar(image_set.unpacked, members)
         monkeypatch.setattr(cls, "tgz_md5", hashlib.md5(packed).hexdigest())
         return {cls.filename: packed}
+
     return publish
 
 
 def _cifar(image_set, rng, train, test):
     fine = image_set.name == "cifar100"
-    names = (["train"], "test", "meta") if fine else ([f"data_batch_{i}" for i in range(1, 6)], "test_batch", "batches.meta")
+    names = (
+        (["train"], "test", "meta")
+        if fine
+        else ([f"data_batch_{i}" for i in range(1, 6)], "test_batch", "batches.meta")
+    )
+
     def batch(size):
         labels = [int(i) % len(image_set.classes) for i in range(size)]
-        return pickle.dumps({"data": rng.integers(0, 256, (size, 3072), np.uint8),
-                             "fine_labels" if fine else "labels": labels})
+        return pickle.dumps(
+            {
+                "data": rng.integers(0, 256, (size, 3072), np.uint8),
+                "fine_labels" if fine else "labels": labels,
+            }
+        )
+
     members = {name: batch(train // len(names[0])) for name in names[0]} | {names[1]: batch(test)}
-    return members | {names[2]: pickle.dumps({"fine_label_names" if fine else "label_names": list(image_set.classes)})}
+    return members | {
+        names[2]: pickle.dumps({"fine_label_names" if fine else "label_names": list(image_set.classes)})
+    }
 
 
 def _svhn(image_set, rng, train, test):
     def split(size):
         stream = io.BytesIO()
         labels = np.arange(size)[:, None] % 10
-        scipy.io.savemat(stream, {"X": rng.integers(0, 256, (32, 32, 3, size), np.uint8),
-                                  "y": np.where(labels == 0, 10, labels).astype(np.uint8)})
+        scipy.io.savemat(
+            stream,
+            {
+                "X": rng.integers(0, 256, (32, 32, 3, size), np.uint8),
+                "y": np.where(labels == 0, 10, labels).astype(np.uint8),
+            },
+        )
         return stream.getvalue()
+
     return {"train_32x32.mat": split(train), "test_32x32.mat": split(test)}
 
 
 def _stl10(image_set, rng, train, test):
     def pixels(size):
         return rng.integers(0, 256, (size, 3, 96, 96), np.uint8).tobytes()
+
     def labels(size):
         return (np.arange(size) % 10 + 1).astype(np.uint8).tobytes()
-    return {"train_X.bin": pixels(train), "train_y.bin": labels(train), "unlabeled_X.bin": pixels(2),
-            "test_X.bin": pixels(test), "test_y.bin": labels(test)}
+
+    return {
+        "train_X.bin": pixels(train),
+        "train_y.bin": labels(train),
+        "unlabeled_X.bin": pixels(2),
+        "test_X.bin": pixels(test),
+        "test_y.bin": labels(test),
+    }
 
 
 FORMATS = {"cifar10": _cifar, "cifar100": _cifar, "svhn": _svhn, "stl10": _stl10}
@@ -113,7 +156,8 @@ def _tar(folder, members):
 
 
 class Host:
-    """A web server on the loopback. Faults: break_off (bytes after which each of the next answers ends), resumes, pace."""
+    """A web server on the loopback. Faults: break_off (bytes after which each of the next answers ends),
+    resumes, pause (seconds before every 4 kB)."""
 
     def __init__(self):
         self.files, self.asked, self.break_off, self.resumes, self.pause = {}, [], [], True, 0.0
@@ -136,14 +180,16 @@ class Host:
                 sent = content[start:][: host.break_off.pop(0) if host.break_off else None]
                 for at in range(0, len(sent), 4096):
                     time.sleep(host.pause)
-                    self.wfile.write(sent[at:at + 4096])
+                    self.wfile.write(sent[at : at + 4096])
 
             def log_message(self, *_):
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        threading.Thread(
+            target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        ).start()
 
     def close(self):
         self.server.shutdown()
@@ -171,6 +217,7 @@ def host(hosts, monkeypatch):
 @pytest.fixture
 def image_folder(root):
     """A function that writes a small ImageFolder copy of CIFAR-10 below `root` and returns its folder."""
+
     def write(name="cifar10-jpeg", image_set=SETS["cifar10"], train=3, test=2):
         rng = np.random.default_rng(4)
         for split, size in (("train", train), ("test", test)):
@@ -182,4 +229,5 @@ def image_folder(root):
                     pixels[0, 0] = label
                     Image.fromarray(pixels).save(folder / f"{i:04}.png")
         return root / name
+
     return write

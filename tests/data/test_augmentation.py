@@ -10,10 +10,11 @@ from llcourse.data.augmentation import crop_and_flip
 def test_equals_padding_cropping_and_flipping_one_by_one(side):
     generator = torch.Generator().manual_seed(0)
     x = torch.randint(0, 256, (81 * 2, side, side, 3), dtype=torch.uint8, generator=generator)
-    top, left, flip = (t.flatten() for t in torch.meshgrid(torch.arange(9), torch.arange(9), torch.arange(2),
-                                                           indexing="ij"))
+    top, left, flip = (
+        t.flatten() for t in torch.meshgrid(torch.arange(9), torch.arange(9), torch.arange(2), indexing="ij")
+    )
     padded = F.pad(x.permute(0, 3, 1, 2).float(), (4, 4, 4, 4), mode="reflect")
-    expected = torch.stack([p[:, t:t + side, l:l + side] for p, t, l in zip(padded, top, left)])
+    expected = torch.stack([p[:, t : t + side, l : l + side] for p, t, l in zip(padded, top, left)])
     expected = torch.where(flip.bool()[:, None, None, None], expected.flip(3), expected)
     assert torch.equal(crop_and_flip(x, top, left, flip.bool()), expected.permute(0, 2, 3, 1).to(torch.uint8))
 
@@ -29,9 +30,16 @@ def test_draws_every_place_and_flips_half_from_the_generator_alone():
     assert len(different) == 9 * 9 * 2
     centre = crop_and_flip(x[:1], *torch.tensor([[4], [4]]), torch.tensor([False]))
     assert torch.equal(centre, x[:1])
-    flipped = torch.stack([crop_and_flip(x[:1], torch.tensor([t]), torch.tensor([l]), torch.tensor([True]))[0]
-                           for t in range(9) for l in range(9)])
-    share = torch.isin(a.flatten(1).double() @ _code(a), flipped.flatten(1).double() @ _code(a)).float().mean()
+    flipped = torch.stack(
+        [
+            crop_and_flip(x[:1], torch.tensor([t]), torch.tensor([l]), torch.tensor([True]))[0]
+            for t in range(9)
+            for l in range(9)
+        ]
+    )
+    share = (
+        torch.isin(a.flatten(1).double() @ _code(a), flipped.flatten(1).double() @ _code(a)).float().mean()
+    )
     assert 0.45 < share < 0.55
 
 

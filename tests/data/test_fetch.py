@@ -55,7 +55,9 @@ def test_what_a_broken_download_leaves_is_no_archive_and_the_next_call_resumes(h
     assert (root / ARCHIVE).read_bytes() == host.files[ARCHIVE]
 
 
-@pytest.mark.parametrize("garbage", [b"\0" * 5000, b"\0" * 1_000_000], ids=["shorter", "longer than the file"])
+@pytest.mark.parametrize(
+    "garbage", [b"\0" * 5000, b"\0" * 1_000_000], ids=["shorter", "longer than the file"]
+)
 def test_a_damaged_partial_file_is_started_afresh(host, published, root, garbage):
     host.files = published("cifar10")
     (root / f"{ARCHIVE}.part").write_bytes(garbage)
@@ -85,8 +87,27 @@ def test_a_crawling_mirror_is_left_for_the_next_which_resumes(host, hosts, publi
     monkeypatch.setattr(fetch, "PATIENCE", 0.5)
     monkeypatch.setattr("torchvision.datasets.CIFAR10.url", f"{good.url}/{ARCHIVE}")
     fetch.fetch(SETS["cifar10"], root)
-    (_, resumed), = good.asked
-    assert resumed is not None and (root / ARCHIVE).read_bytes() == good.files[ARCHIVE]
+    ((_, resumed),) = good.asked
+    assert (
+        len(host.asked) == 1 and resumed is not None and (root / ARCHIVE).read_bytes() == good.files[ARCHIVE]
+    )
+
+
+def test_the_last_mirror_may_crawl(host, published, root, monkeypatch):
+    host.files, host.pause = published("cifar10"), 0.05
+    monkeypatch.setattr(fetch, "PATIENCE", 0.3)
+    monkeypatch.setattr(fetch, "SLOWEST", 1e9)
+    monkeypatch.setattr("torchvision.datasets.CIFAR10.url", f"{host.url}/{ARCHIVE}")
+    fetch.fetch(SETS["cifar10"], root)
+    assert len(host.asked) == 2 and host.asked[1][1] is not None
+
+
+def test_a_mirror_that_falls_silent_is_left_at_once(host, published, root, monkeypatch):
+    host.files, host.pause = published("cifar10"), 3
+    monkeypatch.setattr(fetch, "PATIENCE", 0.3)
+    with pytest.raises(Unavailable, match="nothing came for 0 s"):
+        fetch.fetch(SETS["cifar10"], root)
+    assert len(host.asked) == 1
 
 
 def test_an_unreachable_host_costs_little_and_the_stand_in_steps_in(root, monkeypatch, capsys):
@@ -99,7 +120,9 @@ def test_an_unreachable_host_costs_little_and_the_stand_in_steps_in(root, monkey
     assert time.monotonic() - began < 1.5 + 2
     assert images.standin and data.standin_in_use()
     printed = capsys.readouterr().out
-    assert "NOT CIFAR-10" in printed and "no answer" in printed and "python -m llcourse data cifar10" in printed
+    assert (
+        "NOT CIFAR-10" in printed and "no answer" in printed and "python -m llcourse data cifar10" in printed
+    )
 
 
 def test_contact_with_all_mirrors_together_is_within_15_seconds():
@@ -113,10 +136,13 @@ def test_no_space_left_says_how_much_and_keeps_what_arrived(host, published, roo
     class Full:
         def __init__(self, file):
             self.file, self.left = file, room
+
         def __enter__(self):
             return self
+
         def __exit__(self, *_):
             self.file.close()
+
         def write(self, data):
             if len(data) > self.left:
                 self.file.write(data[: self.left])
@@ -126,7 +152,9 @@ def test_no_space_left_says_how_much_and_keeps_what_arrived(host, published, roo
 
     monkeypatch.setattr(fetch, "open", lambda *a: Full(real_open(*a)), raising=False)
     needed = f"{len(host.files[ARCHIVE]) / 1e6:,.1f} MB"
-    with pytest.raises(data.DataError, match=rf"no space left in .*{needed} more.*\.part and is gone on from"):
+    with pytest.raises(
+        data.DataError, match=rf"no space left in .*{needed} more.*\.part and is gone on from"
+    ):
         data.load("cifar10", root=root)
     monkeypatch.undo()
     assert visible(root) == [f"{ARCHIVE}.part"] and (root / f"{ARCHIVE}.part").stat().st_size == room
@@ -169,11 +197,21 @@ def test_two_processes_fetching_at_once_do_no_harm(host, published, root):
 
     host.files, host.pause = published("cifar10"), 0.02
     cls = torchvision.datasets.CIFAR10
-    patched = json.dumps({name: getattr(cls, name) for name in ("url", "tgz_md5", "train_list", "test_list", "meta")})
+    patched = json.dumps(
+        {name: getattr(cls, name) for name in ("url", "tgz_md5", "train_list", "test_list", "meta")}
+    )
     # OMP_NUM_THREADS: two processes share the cores with the tests
     command = [sys.executable, "-c", LOADER, str(root), patched]
-    processes = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                                  env={**os.environ, "OMP_NUM_THREADS": "1"}) for _ in range(2)]
+    processes = [
+        subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+        for _ in range(2)
+    ]
     for process in processes:
         assert process.stdout.readline() == "READY\n"
     for process in processes:

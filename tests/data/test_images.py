@@ -14,7 +14,17 @@ def made(train=1000, test=30, side=32):
     x[:, 0, 0, 0], x[:, 0, 0, 1] = torch.arange(train + test) % 256, torch.arange(train + test) // 256
     y = torch.arange(train + test)  # a label that names the image
     s = SETS["cifar10"]
-    return Images("cifar10", x[:train], y[:train], x[train:], y[train:], s.classes, Source("imagefolder", "", ""), s.mean, s.std)
+    return Images(
+        "cifar10",
+        x[:train],
+        y[:train],
+        x[train:],
+        y[train:],
+        s.classes,
+        Source("imagefolder", "", ""),
+        s.mean,
+        s.std,
+    )
 
 
 def test_normalize_is_the_textbook_formula_in_channels_last():
@@ -40,13 +50,17 @@ def test_labels_stay_with_their_images():
     for x, y in images.batches(100, torch.Generator().manual_seed(1), augment=False):
         assert torch.equal(x, images.normalize(images.train_x[y]))
     x, y = zip(*images.test_batches(7))
-    assert torch.equal(torch.cat(y), images.test_y) and torch.equal(torch.cat(x), images.normalize(images.test_x))
+    assert torch.equal(torch.cat(y), images.test_y) and torch.equal(
+        torch.cat(x), images.normalize(images.test_x)
+    )
 
 
 def test_batches_follow_the_generator_and_touch_no_global_one():
     images, before, numpy_before = made(), torch.get_rng_state(), np.random.get_state()[1].copy()
     a, b, c = (list(images.batches(128, torch.Generator().manual_seed(seed))) for seed in (1, 1, 2))
-    assert torch.equal(torch.get_rng_state(), before) and np.array_equal(np.random.get_state()[1], numpy_before)
+    assert torch.equal(torch.get_rng_state(), before) and np.array_equal(
+        np.random.get_state()[1], numpy_before
+    )
     assert all(torch.equal(p, q) for one, other in zip(a, b) for p, q in zip(one, other))
     assert not torch.equal(a[0][1], c[0][1])
     plain = next(iter(images.batches(128, torch.Generator().manual_seed(1), augment=False)))
@@ -60,7 +74,9 @@ def test_subsets_are_seeded_stratified_and_nested():
     assert set(small) < set(large)
     assert np.array_equal(small, stratified(labels, 1000, seed=3))
     assert set(small) != set(stratified(labels, 1000, seed=4))
-    assert np.abs(np.bincount(labels[small[:200]], minlength=10) - 20).max() < 20  # shuffled, not class after class
+    assert (
+        np.abs(np.bincount(labels[small[:200]], minlength=10) - 20).max() < 20
+    )  # shuffled, not class after class
 
 
 def test_shares_of_unbalanced_classes_are_rounded_and_add_up():

@@ -1,0 +1,35 @@
+"""Chapter 03's panel: cut ResNet-32 into K modules, see what each worker computes."""
+
+from functools import cache
+
+import ipywidgets as widgets
+import torch
+
+from .. import cost, networks, plots
+from ..heads import HEADS
+from .panel import Panel
+
+
+def cuts():
+    """A Panel with the controls `K` (1 to 16) and `head` (a name in heads.HEADS)."""
+    return Panel(_draw, K=widgets.IntSlider(value=4, min=1, max=16),
+                 head=widgets.Dropdown(options=list(HEADS), value="1c2f"))
+
+
+@cache
+def _costs(K, head):
+    """Names of the blocks before the borders, and the MACs of every module and of every auxiliary head."""
+    with torch.device("meta"):  # shapes only: no weights, no random numbers used up
+        whole = networks.resnet(32)
+        rows = cost.modules(whole.cut(K, head=head), whole.shape)
+    return whole.borders(K), [body.macs for body, _ in rows], [aux.macs for _, aux in rows[:-1]] + [0]
+
+
+def _draw(K, head):
+    borders, modules, heads = _costs(K, head)
+    whole = sum(modules)
+    workers = [module + aux for module, aux in zip(modules, heads)]
+    figure = plots.stacked({"module": [100 * m / whole for m in modules], f"{head} head": [100 * h / whole for h in heads]},
+                           [str(j + 1) for j in range(K)], "module", "MACs (% of ResNet-32)")
+    return figure, (f"largest worker {max(workers) / 1e6:.2f} MMAC, {100 * max(workers) / whole:.1f} % of the network; "
+                    f"heads add {100 * sum(heads) / whole:.1f} %; borders after {', '.join(borders) or 'no block'}")

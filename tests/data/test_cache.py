@@ -1,0 +1,141 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from llcourse import data
+from llcourse.data import cache, folder, official
+
+KEY = "cifar10-test"
+
+
+def decoded(seed=0):
+    rng = np.random.default_rng(seed)
+    return cache.Decoded(
+        rng.integers(0, 256, (20, 32, 32, 3), np.uint8),
+        np.arange(20) % 10,
+        rng.integers(0, 256, (10, 32, 32, 3), np.uint8),
+        np.arange(10),
+        "imagefolder",
+        "there",
+    )
+
+
+def no_decoding(monkeypatch):
+    def decode(*_):
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr(folder, "decode", decode)
+    monkeypatch.setattr(official, "decode", decode)
+
+
+def test_what_is_kept_is_found_again_memory_mapped(root):
+    assert cache.find(root, KEY) is None
+    cache.keep(root, KEY, decoded())
+    found = cache.find(root, KEY)
+    assert isinstance(found.train_x, np.memmap) and not found.train_x.flags.writeable
+    assert np.array_equal(found.train_x, decoded().train_x) and found.source == decoded().source
+    assert [p.name for p in (root / ".cache").iterdir() if p.is_dir()] == [KEY]
+
+
+def test_the_digest_is_of_every_array():
+    base = decoded()
+    for name in cache.ARRAYS:
+        other = decoded()
+        getattr(other, name)[3] += 1
+        remade = cache.Decoded(*(getattr(other, n) for n in cache.ARRAYS), "imagefolder", "there")
+        assert remade.sha256 != base.sha256
+
+
+def test_a_folder_copy_is_decoded_once_until_it_changes(image_folder, root, monkeypatch):
+    copy = image_folder()
+    first = data.load("cifar10", root=root)
+    with monkeypatch.context() as patch:
+        no_decoding(patch)
+        second = data.load("cifar10", root=root)
+    assert second.source == first.source and second.train_x.equal(first.train_x)
+    shutil.copy(copy / "train" / "cat" / "0000.png", copy / "train" / "cat" / "0009.png")
+    os.utime(copy / "train" / "cat", (1, 1))
+    assert len(data.load("cifar10", root=root).train_y) == len(first.train_y) + 1
+
+
+def test_the_archive_is_not_needed_once_decoded(host, published, root, monkeypatch):
+    host.files = published("cifar10")
+    first = data.load("cifar10", root=root)
+    shutil.rmtree(root / "cifar-10-batches-py")
+    (root / "cifar-10-python.tar.gz").unlink()
+    no_decoding(monkeypatch)
+    assert data.load("cifar10", root=root).source == first.source and len(host.asked) == 1
+
+
+@pytest.mark.parametrize("damage", ["missing array", "short array", "no record", "odd record"])
+def test_a_damaged_cache_is_made_again(image_folder, root, damage):
+    image_folder()
+    first = data.load("cifar10", root=root)
+    (kept,) = (p for p in (root / ".cache").iterdir() if p.is_dir())
+    if damage == "missing array":
+        (kept / "test_y.npy").unlink()
+    elif damage == "short array":
+        (kept / "train_x.npy").write_bytes((kept / "train_x.npy").read_bytes()[:-1])
+    elif damage == "no record":
+        (kept / "source.json").write_text("")
+    else:
+        (kept / "source.json").write_text(json.dumps({"kind": "official", "colour": "blue"}))
+    again = data.load("cifar10", root=root)
+    assert again.source == first.source and again.train_x.equal(first.train_x)
+    assert cache.find(root, kept.name).sha256 == first.source.sha256
+
+
+def test_a_read_only_data_folder_is_cached_for_the_user(root, tmp_path):
+    (root / ".cache").write_text("a file where the folder should go")
+    cache.keep(root, KEY, decoded())
+    assert (tmp_path / "user-cache" / "llcourse" / KEY / "train_x.npy").exists()
+    assert cache.find(root, KEY).sha256 == decoded().sha256
+
+
+def test_without_any_place_to_write_the_images_are_still_there(root, tmp_path):
+    (root / ".cache").write_text("")
+    (tmp_path / "user-cache").write_text("")
+    assert np.array_equal(cache.keep(root, KEY, decoded()).train_x, decoded().train_x)
+
+
+def test_a_second_process_that_finishes_later_changes_nothing(root):
+    first = cache.keep(root, KEY, decoded(0))
+    assert cache.keep(root, KEY, decoded(1)).sha256 == first.sha256
+    assert [p.name for p in (root / ".cache").iterdir() if p.is_dir()] == [KEY]
+
+
+def test_no_space_left_leaves_no_half_cache(root, monkeypatch):
+    def full(path, array):
+        Path(path).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "save", full)
+    with pytest.raises(data.DataError, match=r"no space left in .*0\.1 MB more.*source is untouched"):
+        cache.keep(root, KEY, decoded())
+    assert not [p for p in (root / ".cache").iterdir() if p.is_dir()]
+
+
+REAL = os.environ.get("LLCOURSE_DATA")  # read before the tests' own world hides it
+
+
+@pytest.mark.skipif(
+    not (REAL and data.on_disk("cifar10", REAL)), reason="LLCOURSE_DATA names no copy of CIFAR-10"
+)
+def test_the_second_load_of_the_real_images_takes_under_a_second(monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    data.load("cifar10", root=REAL)
+    program = (
+        "import sys, time, torch, llcourse.data as d; began = time.perf_counter(); "
+        "i = d.load('cifar10', 10_000, 2_000, root=sys.argv[1]); "
+        "print(time.perf_counter() - began, len(i.train_y))"
+    )
+    seconds, size = subprocess.run(
+        [sys.executable, "-c", program, REAL], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert int(size) == 10_000 and float(seconds) < 1

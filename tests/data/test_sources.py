@@ -1,0 +1,106 @@
+import argparse
+
+import pytest
+
+from llcourse import data, paths
+from llcourse.data import command
+
+ARCHIVE = "cifar-10-python.tar.gz"
+
+
+def test_an_unknown_set_names_the_known_ones():
+    with pytest.raises(data.DataError, match="'cifar11'.*cifar10, cifar100, svhn, stl10"):
+        data.load("cifar11")
+
+
+def test_the_official_archive_comes_before_a_folder_copy(published, image_folder, root):
+    image_folder()
+    assert data.load("cifar10", root=root).source.kind == "imagefolder"
+    (root / ARCHIVE).write_bytes(published("cifar10")[ARCHIVE])
+    assert data.load("cifar10", root=root).source.kind == "official"
+
+
+def test_a_folder_copy_comes_before_a_download(host, image_folder, root):
+    image_folder()
+    data.load("cifar10", root=root)
+    assert host.asked == []
+
+
+def test_offline_forbids_the_download(host, published, root, monkeypatch):
+    host.files = published("cifar10")
+    monkeypatch.setenv("LLCOURSE_OFFLINE", "1")
+    assert data.load("cifar10", train=100, test=100, root=root).standin
+    assert host.asked == []
+
+
+@pytest.mark.parametrize("by", ["argument", "variable"])
+@pytest.mark.parametrize(
+    "fault, message",
+    [
+        ("empty", "is empty"),
+        ("missing", "cannot be read .No such"),
+        ("a file", "cannot be read .Not a directory"),
+    ],
+)
+def test_a_named_folder_without_data_is_an_error(tmp_path, monkeypatch, by, fault, message):
+    folder = tmp_path / "named"
+    if fault == "empty":
+        folder.mkdir()
+    elif fault == "a file":
+        folder.write_text("")
+    if by == "variable":
+        monkeypatch.setenv("LLCOURSE_DATA", str(folder))
+    with pytest.raises(data.DataError, match=message):
+        data.load("cifar10", root=folder if by == "argument" else None)
+    assert not data.standin_in_use()
+
+
+def test_an_unreadable_named_folder_is_an_error(root, monkeypatch):
+    def closed(_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(type(root), "iterdir", closed)
+    with pytest.raises(data.DataError, match="cannot be read .Permission denied."):
+        data.load("cifar10", root=root)
+
+
+def test_more_images_than_there_are_is_an_error_with_both_numbers(image_folder, root):
+    image_folder()
+    with pytest.raises(data.DataError, match="31 training images .*there are 30"):
+        data.load("cifar10", train=31, root=root)
+
+
+def test_on_disk_looks_without_reading_or_downloading(host, image_folder, published, root, tmp_path):
+    assert not data.on_disk(root=root) and not data.on_disk(root=tmp_path / "nowhere")
+    image_folder()
+    assert data.on_disk(root=root) and not data.on_disk("svhn", root)
+    assert host.asked == [] and not (root / ".cache").exists()
+
+
+def test_the_default_folder(monkeypatch, tmp_path):
+    assert paths.data() == paths.root() / "data" and (paths.root() / "llcourse" / "paths.py").exists()
+    assert paths.results() == paths.root() / "results"
+    monkeypatch.setenv("LLCOURSE_DATA", str(tmp_path))
+    assert paths.data() == tmp_path
+
+
+def run(*words):
+    parser = argparse.ArgumentParser()
+    command.configure(parser)
+    return command.main(parser.parse_args(words))
+
+
+def test_the_command_fetches_into_a_new_folder_and_says_what_is_there(
+    host, published, tmp_path, monkeypatch, capsys
+):
+    host.files = published("cifar10")
+    monkeypatch.setenv("LLCOURSE_DATA", str(tmp_path / "new"))
+    assert run() == 0
+    assert "40 training and 20 test images, 32x32, 10 classes" in capsys.readouterr().out
+    assert data.load("cifar10").source.kind == "official"
+
+
+def test_the_command_says_why_it_failed(root, monkeypatch, capsys):
+    monkeypatch.setenv("LLCOURSE_DATA", str(root))
+    assert run("cifar100") == 1
+    assert "CIFAR-100: cifar-100-python.tar.gz could not be fetched" in capsys.readouterr().out
