@@ -13,8 +13,8 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 _MODULES = ("cost", "course", "data", "heads", "measure", "networks", "panels", "plots", "reach", "schedules", "timeline")
-_NAMES = {"LocalNetwork": "local", "History": "training", "NonFiniteLoss": "training", "Recipe": "training",
-          "Run": "training", "train": "training"}
+_NAMES = {"LocalNetwork": "local", "Recipe": "recipe", "History": "history", "Run": "training", "train": "training",
+          "NonFiniteLoss": "training"}
 
 
 def __getattr__(name):

@@ -77,9 +77,9 @@ def device():
 
 
 def bfloat16():
-    from .training import fast_bfloat16
-
     import torch
+
+    from .recipe import fast_bfloat16
 
     if fast_bfloat16("cuda" if torch.cuda.is_available() else "cpu"):
         return "ok", "computed in hardware: about twice as fast", ""

@@ -1,8 +1,8 @@
-"""Training a LocalNetwork: the recipe, the loop, and a history that can be interrupted, saved and resumed."""
+"""Training a LocalNetwork: a run that can be interrupted, saved and resumed."""
 
 import math
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 
@@ -10,81 +10,14 @@ import torch
 
 from . import checkpoint as checkpoints
 from . import measure
+from .history import History
 from .progress import progress
+from .recipe import Recipe
 from .schedules import SCHEDULES
 
 
 class NonFiniteLoss(RuntimeError):
     """A loss became infinite or NaN; the network is back where the epoch began."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Hyper-parameters: SGD with Nesterov momentum, a linear warm-up and a cosine to zero (both per step).
-
-    batch: images a step.   lr: peak learning rate.   warmup: epochs of warm-up from warmup_lr.
-    precision: "float32", "bfloat16" (autocast), or "auto": bfloat16 where the hardware computes in it.
-    """
-
-    batch: int = 128
-    lr: float = 0.1
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    warmup: float = 1.0
-    warmup_lr: float = 0.01
-    augment: bool = True
-    precision: str = "auto"
-
-    def lr_at(self, epoch, epochs):
-        """Learning rate `epoch` (a float) into a phase of `epochs`."""
-        warmup = min(self.warmup, epochs / 2)
-        if epoch < warmup:
-            return self.warmup_lr + (self.lr - self.warmup_lr) * epoch / warmup
-        return self.lr * (1 + math.cos(math.pi * (epoch - warmup) / (epochs - warmup))) / 2
-
-    def dtype(self, device):
-        """The dtype to autocast to on this device, or None for float32."""
-        if self.precision == "auto":
-            return torch.bfloat16 if fast_bfloat16(device) else None
-        return {"float32": None, "bfloat16": torch.bfloat16}[self.precision]
-
-
-def fast_bfloat16(device):
-    """Whether this device computes in bfloat16 rather than emulating it."""
-    if torch.device(device).type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.device(device).type == "cpu" and torch.cpu._is_avx512_bf16_supported()
-
-
-@dataclass
-class History:
-    """What a run did: `rows` holds one plain dict an epoch.
-
-    Keys of a row: epoch (from 1), phase (from 0), loss (K mean training losses), accuracy (K test accuracies of the
-    heads in percent), seconds. None stands for a loss that was not computed and a head that was not yet trained.
-    """
-
-    rows: list = field(default_factory=list)
-
-    @property
-    def accuracy(self):
-        """Test accuracy of the last head after the last epoch, in percent."""
-        return self.rows[-1]["accuracy"][-1]
-
-    @property
-    def accuracies(self):
-        """Test accuracy of every head after the last epoch, in percent."""
-        return self.rows[-1]["accuracy"]
-
-    def column(self, name, module=-1):
-        """One figure over the epochs, such as column("accuracy") or column("loss", module=0)."""
-        return [row[name][module] if isinstance(row[name], list) else row[name] for row in self.rows]
-
-    def __repr__(self):
-        if not self.rows:
-            return "History(no epoch finished)"
-        heads = " ".join("-" if a is None else f"{a:.1f}" for a in self.accuracies)
-        return f"History({len(self.rows)} epochs, test accuracy by head {heads} %)"
 
 
 class Run:

@@ -1,6 +1,7 @@
 """Panels, driven as a reader would drive them."""
 
 import pytest
+import torch
 
 from llcourse import panels, reach
 

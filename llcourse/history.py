@@ -1,0 +1,34 @@
+"""What a training run leaves behind: plain figures, one row an epoch."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class History:
+    """What a run did: `rows` holds one plain dict an epoch.
+
+    Keys of a row: epoch (from 1), phase (from 0), loss (K mean training losses), accuracy (K test accuracies of the
+    heads in percent), seconds. None stands for a loss that was not computed and a head that was not yet trained.
+    """
+
+    rows: list = field(default_factory=list)
+
+    @property
+    def accuracy(self):
+        """Test accuracy of the last head after the last epoch, in percent."""
+        return self.rows[-1]["accuracy"][-1]
+
+    @property
+    def accuracies(self):
+        """Test accuracy of every head after the last epoch, in percent."""
+        return self.rows[-1]["accuracy"]
+
+    def column(self, name, module=-1):
+        """One figure over the epochs, such as column("accuracy") or column("loss", module=0)."""
+        return [row[name][module] if isinstance(row[name], list) else row[name] for row in self.rows]
+
+    def __repr__(self):
+        if not self.rows:
+            return "History(no epoch finished)"
+        heads = " ".join("-" if a is None else f"{a:.1f}" for a in self.accuracies)
+        return f"History({len(self.rows)} epochs, test accuracy by head {heads} %)"

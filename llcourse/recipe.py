@@ -1,0 +1,44 @@
+"""Recipes: the hyper-parameters of a training run."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Hyper-parameters: SGD with Nesterov momentum, a linear warm-up and a cosine to zero (both per step).
+
+    batch: images a step.   lr: peak learning rate.   warmup: epochs of warm-up from warmup_lr.
+    precision: "float32", "bfloat16" (autocast), or "auto": bfloat16 where the hardware computes in it.
+    """
+
+    batch: int = 128
+    lr: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    warmup: float = 1.0
+    warmup_lr: float = 0.01
+    augment: bool = True
+    precision: str = "auto"
+
+    def lr_at(self, epoch, epochs):
+        """Learning rate `epoch` (a float) into a phase of `epochs`."""
+        warmup = min(self.warmup, epochs / 2)
+        if epoch < warmup:
+            return self.warmup_lr + (self.lr - self.warmup_lr) * epoch / warmup
+        return self.lr * (1 + math.cos(math.pi * (epoch - warmup) / (epochs - warmup))) / 2
+
+    def dtype(self, device):
+        """The dtype to autocast to on this device, or None for float32."""
+        if self.precision == "auto":
+            return torch.bfloat16 if fast_bfloat16(device) else None
+        return {"float32": None, "bfloat16": torch.bfloat16}[self.precision]
+
+
+def fast_bfloat16(device):
+    """Whether this device computes in bfloat16 rather than emulating it."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.device(device).type == "cpu" and torch.cpu._is_avx512_bf16_supported()
