@@ -1,7 +1,9 @@
 """Widgets of the chapters: controls above, a picture and a line of text below."""
 
 from .cuts import cuts
+from .heads import heads
 from .panel import Panel
 from .reach import reach
+from .timeline import timeline
 
-__all__ = ["Panel", "cuts", "reach"]
+__all__ = ["Panel", "cuts", "heads", "reach", "timeline"]

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tomllib
 
 import pytest
 
@@ -92,6 +93,7 @@ def test_the_science_half_imports_no_notebook_package():
 def test_import_without(blocked):
     program = f"""
 import sys
+import tomllib
 class Blocker:
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in {blocked!r}:
@@ -101,3 +103,10 @@ import {", ".join(SCIENCE)}
 """
     run = subprocess.run([sys.executable, "-c", program], cwd=paths.root(), capture_output=True, text=True)
     assert (run.returncode == 0) == ("torch" not in blocked), run.stderr
+
+
+def test_requirements_are_those_of_the_package():
+    project = tomllib.loads((paths.root() / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = [*project["dependencies"], *project["optional-dependencies"]["course"], *project["optional-dependencies"]["test"]]
+    lines = (paths.root() / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line and line[0] not in "#-"] == declared

@@ -59,10 +59,22 @@ def never_full(costs, budget):
     return workers
 
 
+def rearranged(costs, budget):
+    room = []
+    for cost in sorted(costs, reverse=True):
+        fits = [i for i, left in enumerate(room) if left >= cost]
+        if fits:
+            room[fits[0]] -= cost
+        else:
+            room.append(budget - cost)
+    return len(room)
+
+
 WRONG = {
-    "3.1": [(no_detach, "loss 2 leaks into module 1"), (detached_for_the_head, "loss 1 does not reach module 1"),
+    "3.1": [(no_detach, "loss 2 leaks into module 1"), (detached_for_the_head, "no loss reaches any module"),
             (summed_already, "a list of K losses"), (only_the_last, "a list of K losses"), (averaged, "not the package's")],
-    "3.2": [(fractions, "cannot be split"), (last_forgotten, "cannot be split"), (never_full, "up to the budget")],
+    "3.2": [(fractions, "cannot be split"), (last_forgotten, "cannot be split"), (rearranged, "moved"),
+            (never_full, "up to the budget")],
     "3.3": [(lambda K, batches: 1 / K, "the simulator finds"),
             (lambda K, batches: batches / (batches + K - 1), "the simulator finds"),
             (lambda K, batches: 3 * batches / (3 * batches + K), "the simulator finds")],
