@@ -40,7 +40,7 @@ def test_cuts_shows_the_largest_worker_and_what_the_heads_cost():
     assert "largest worker 4.72 MMAC, 6.8 %" in panel.set(head="linear")
 
 
-def test_cuts_leaves_the_last_module_its_classifier_alone():
+def test_one_module_is_the_whole_network_without_a_border():
     text = panels.cuts().set(K=1)
     assert "100.0 % of the network; heads add 0.0 %; borders after no block" in text
 

@@ -10,7 +10,7 @@ from . import Wrong, exercise
 
 
 @exercise("0.1", title="Read a matrix", dots=1, minutes=2,
-          why="Every later chapter opens with such a matrix.",
+          why="Every later chapter draws such a matrix.",
           hints=["Draw the matrix with ll.reach.interlocking(4, 2). Which row belongs to loss 3?",
                  "Row 3 holds a single 1. Its column, counted from 1, is the module."])
 def read_a_matrix(answer):
