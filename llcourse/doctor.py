@@ -141,7 +141,7 @@ def verdict(findings):
     notes = [f for f in findings if f.status == "note" and f.mend]
     if notes:
         return f"READY, with less: {notes[0].detail}; {notes[0].mend}."
-    return "READY: open notebooks/00_start_here.ipynb."
+    return "READY: the course begins with notebooks/00_start_here.ipynb."
 
 
 def configure(parser):

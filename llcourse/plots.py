@@ -130,14 +130,12 @@ def by_module(histories):
     return _finish(figure)
 
 
-def tradeoff(points, x_label, y_label="test accuracy (%)", log=False):
+def tradeoff(points, x_label, y_label="test accuracy (%)"):
     """Labelled points, such as accuracy against cost. points: {name: (x, y)}."""
     figure, axes = plt.subplots(figsize=(6, 3.4))
     for (name, (x, y)), colour in zip(points.items(), sns.color_palette("colorblind")):
         axes.scatter(x, y, s=60, color=colour, zorder=3)
         axes.annotate(name, (x, y), xytext=(7, 4), textcoords="offset points", fontsize=9)
-    if log:
-        axes.set_xscale("log")
     axes.margins(x=0.2, y=0.2)
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
@@ -193,17 +191,3 @@ def timeline(schedules, K, until=None):
                       loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, fontsize=8)
     figure.tight_layout()
     return figure
-
-
-def images(image_set, rows=2, columns=10):
-    """The first test images of every class, a column a class."""
-    figure, axes = plt.subplots(rows, columns, figsize=(columns * 0.8, rows * 0.8 + 0.3))
-    for c in range(columns):
-        of_class = (image_set.test_y == c).nonzero().flatten()[:rows]
-        for r, index in enumerate(of_class):
-            axes[r, c].imshow(image_set.test_x[index].cpu())
-        axes[0, c].set_title(image_set.classes[c], fontsize=8)
-    for ax in axes.flat:
-        ax.axis("off")
-    figure.tight_layout()
-    return _finish(figure)

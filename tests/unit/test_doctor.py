@@ -62,6 +62,6 @@ def test_one_broken_check_leaves_the_others(monkeypatch, capsys):
     assert doctor.verdict(findings).startswith("NOT READY: disk")
 
 
-@pytest.mark.parametrize("statuses, start", [(["ok", "ok"], "READY: open"), (["ok", "note"], "READY, with less")])
+@pytest.mark.parametrize("statuses, start", [(["ok", "ok"], "READY: the course begins"), (["ok", "note"], "READY, with less")])
 def test_verdicts(statuses, start):
     assert doctor.verdict([doctor.Finding("x", s, "d", "m" if s != "ok" else "") for s in statuses]).startswith(start)
