@@ -46,10 +46,10 @@ def _matrix(axes, R, title, declared=None):
     sns.despine(ax=axes, left=True, bottom=True)
 
 
-def matrix(R, title):
+def matrix(R):
     """One reach matrix."""
     figure, axes = plt.subplots(figsize=(3, 3))
-    _matrix(axes, R, title)
+    _matrix(axes, R, title="")
     figure.tight_layout()
     return figure
 
@@ -121,9 +121,9 @@ def by_module(histories):
     """Test accuracy of every head after training: one line a run from the first module to the last."""
     figure, axes = plt.subplots(figsize=(6, 3.4))
     for name, history in histories.items():
-        depth = np.linspace(0, 1, len(history.accuracies) + 1)[1:]
-        axes.plot(depth, history.accuracies, marker="o", label=name)
-    axes.set_xlabel("depth of the head (share of the modules before it)")
+        axes.plot(range(1, len(history.accuracies) + 1), history.accuracies, marker="o", label=name)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_xlabel("head of module")
     axes.set_ylabel("test accuracy (%)")
     axes.legend(frameon=False)
     figure.tight_layout()
@@ -133,9 +133,12 @@ def by_module(histories):
 def tradeoff(points, x_label, y_label="test accuracy (%)"):
     """Labelled points, such as accuracy against cost. points: {name: (x, y)}."""
     figure, axes = plt.subplots(figsize=(6, 3.4))
+    widths = [x for x, _ in points.values()]
     for (name, (x, y)), colour in zip(points.items(), sns.color_palette("colorblind")):
+        inwards = 1 if x < (min(widths) + max(widths)) / 2 else -1  # towards the middle, so that no label leaves the frame
         axes.scatter(x, y, s=60, color=colour, zorder=3)
-        axes.annotate(name, (x, y), xytext=(7, 4), textcoords="offset points", fontsize=9)
+        axes.annotate(name, (x, y), xytext=(7 * inwards, 4), textcoords="offset points", fontsize=9,
+                      ha="left" if inwards == 1 else "right")
     axes.margins(x=0.2, y=0.2)
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)

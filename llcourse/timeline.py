@@ -16,7 +16,7 @@ Task = namedtuple("Task", "worker kind batch start end")  # worker and batch fro
 def simulate(R, batches, head=0.0):
     """Run `batches` batches through K workers under the reach R; return the list of Tasks, each worker's in order.
 
-    Worker j forwards batch b when worker j - 1 has, and not before it has updated on batch b - 1 (update locking).
+    Worker j forwards batch b when worker j - 1 has, and not before it has updated on batch b - 1.
     A loss starts back from its own worker as soon as that has forwarded the batch, and visits every worker down to the
     lowest that it trains (backward locking). head: time of an auxiliary head's forward pass; twice that again backward.
     """

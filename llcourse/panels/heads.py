@@ -22,6 +22,6 @@ def _draw(head, C, size):
         block = cost.count(networks.ResidualBlock(C, C, stride=1), shape)
     shares = {"residual block": 100, "head, MACs": 100 * of_head.macs / block.macs,
               "head, parameters": 100 * of_head.parameters / block.parameters}
-    return plots.bars(shares, "% of one residual block", note="{:.2f}"), (
+    return plots.bars(shares, "% of one residual block", note="{:.0f}"), (
         f"{head} on {C} x {size} x {size}: {of_head.macs:,} MACs, {of_head.parameters:,} parameters; "
         f"one residual block there: {block.macs:,} MACs, {block.parameters:,} parameters")

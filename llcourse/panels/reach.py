@@ -16,4 +16,4 @@ def reach():
 def _draw(method, K):
     R = reaches.METHODS[method](K)
     detached = K - 1 - int(reaches.crossed(R).sum()) if R.shape[0] == K else K - 1
-    return plots.matrix(R, method), f"losses computed: {int(R.any(axis=1).sum())}; borders detached: {detached} of {K - 1}"
+    return plots.matrix(R), f"losses computed: {int(R.any(axis=1).sum())}; borders detached: {detached} of {K - 1}"
