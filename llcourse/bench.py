@@ -68,7 +68,7 @@ def step_rows(device="cpu", depth=32, batch=128, rounds=15):
 
 def round_robin(steps, rounds, device):
     """Median seconds of each function, called in turn so that a drifting machine slows all of them alike."""
-    wait = torch.cuda.synchronize if torch.device(device).type == "cuda" else lambda: None
+    wait = (lambda: None) if torch.device(device).type == "cpu" else torch.accelerator.synchronize
     times = [[] for _ in steps]
     for r in range(rounds + 2):
         for step, seconds in zip(steps, times):

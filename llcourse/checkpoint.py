@@ -19,6 +19,8 @@ def save(path, tensors, record):
     partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         save_file({name: t.contiguous() for name, t in tensors.items()}, partial, {"record": json.dumps(record)})
+        with open(partial, "rb+") as file:
+            os.fsync(file.fileno())  # on the disk before it takes the old file's name
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

@@ -36,14 +36,15 @@ class LocalNetwork(nn.Module):
 
     @property
     def reach(self):
-        return self._reach
+        view = self._reach.view()
+        view.setflags(write=False)  # the plans are derived from it: a new matrix is set whole
+        return view
 
     @reach.setter
     def reach(self, matrix):
         R = reaches.check(matrix)
         if R.shape != (self.K, self.K):
             raise reaches.ReachError(f"this network has K = {self.K} modules; got a reach of shape {R.shape}")
-        R.setflags(write=False)  # the plans below are derived from it
         self._reach, self._plans = R, {}
 
     @property
@@ -80,9 +81,10 @@ class LocalNetwork(nn.Module):
     def backward(self, x, y, losses=None):
         """One forward pass; each loss leaves its gradient in `.grad` of the parameters its row of R names.
 
-        x: (batch, ...), y: the loss's target.  losses: the indices to compute (default: all that train something);
-        modules behind the last of them do not run, modules that none of them reaches run without a graph.
-        Gradients add to what `.grad` holds. Returns (K,) detached loss values, NaN where a loss was not computed.
+        x: (batch, ...), y: what `loss` takes, (batch,) class indices for cross-entropy.  losses: the indices to compute
+        (default: all that train something); modules behind the last of them do not run, modules that none of them
+        reaches run without a graph. Gradients add to what `.grad` holds. Returns (K,) detached loss values, NaN where a
+        loss was not computed. Raises ValueError for a loss that trains nothing.
         """
         wanted = self.losses if losses is None else tuple(losses)
         if wanted not in self._plans:
@@ -98,12 +100,17 @@ class LocalNetwork(nn.Module):
                         pending.append((j, self.loss(self.heads[j](x), y)))
             while pending:
                 i, loss = pending.pop(0)
-                loss.backward(inputs=self._trained_by(i), retain_graph=bool(pending))
+                loss.backward(inputs=self._trained_by(i, segment.modules[0]), retain_graph=bool(pending))
                 values[i] = loss.detach()
         return values
 
-    def _trained_by(self, i):
-        """The parameters that loss i trains: its own head's and those of the modules in row i of R."""
+    def _trained_by(self, i, first):
+        """The parameters that loss i trains; None if they are all that its graph, from module `first` on, holds.
+
+        Where borders alone isolate, a plain backward() runs: a missing border would then show as a leak.
+        """
+        if self._reach[i, first : i + 1].all():
+            return None
         modules = [self.heads[i], *(self.body[j] for j in self._reach[i].nonzero()[0])]
         return [p for module in modules for p in module.parameters() if p.requires_grad]
 

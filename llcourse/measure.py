@@ -1,4 +1,4 @@
-"""Measuring what a method does: the reach autograd shows, accuracy, and the memory kept for the backward pass."""
+"""Measuring what a method does: the reach that autograd shows, the accuracy of every head, the bytes it keeps."""
 
 from copy import deepcopy
 from dataclasses import dataclass
@@ -7,6 +7,9 @@ import numpy as np
 import torch
 
 from .local import LocalNetwork
+from .memory import SavedBytes, saved_bytes
+
+__all__ = ["MeasuredReach", "SavedBytes", "accuracy", "reach", "saved_bytes"]
 
 
 @dataclass
@@ -42,10 +45,11 @@ class MeasuredReach:
 def reach(model, batch, losses=None, parts=None):
     """Measure the reach of a model: one backward pass a loss, then a look at which parameters hold a gradient.
 
-    A LocalNetwork is measured through the very step that trains it. `batch` is (x, y), or an image set, of which
-    eight images are taken. For any other nn.Module give `losses`, a function (model, *batch) -> {name: scalar}, and, if
-    its children are not the parts you mean, `parts`, {name: nn.Module}. A parameter counts as reached if autograd connects
-    it with the loss, even where its gradient happens to be zero. The model is copied: nothing of yours changes.
+    A LocalNetwork is measured through the `backward` that trains it, one loss at a time. `batch` is (x, y), or an image
+    set, of which eight images are taken. For any other nn.Module give `losses`, a function (model, *batch) -> {name:
+    scalar}, and, if its children are not the parts you mean, `parts`, {name: nn.Module}. A parameter counts as reached if
+    autograd connects it with the loss, even where its gradient happens to be zero. The model is copied: nothing of yours
+    changes. Returns a MeasuredReach; raises ValueError if a parameter is in no part or no loss reaches any.
     """
     model, parts = deepcopy((model, parts))
     if hasattr(batch, "test_batches"):
@@ -63,13 +67,19 @@ def reach(model, batch, losses=None, parts=None):
         raise ValueError("a model that is no LocalNetwork needs losses=, a function (model, *batch) -> {name: scalar}")
     else:
         rows = losses(model, *batch)
-        parts = parts or dict(model.named_children())
+        parts = parts or _children(model)
 
         def gradients(loss, parameters):
+            if not loss.requires_grad:
+                return [None] * len(parameters)
             return torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
 
     named = [(part, name, p) for part, module in parts.items() for name, p in module.named_parameters()
              if p.requires_grad]
+    covered = {id(p) for *_, p in named}
+    missed = [name for name, p in model.named_parameters() if p.requires_grad and id(p) not in covered]
+    if missed and not isinstance(model, LocalNetwork):
+        raise ValueError(f"in no part, so not measured: {', '.join(missed[:5])}; name them in parts=")
     through = {}
     for loss, handle in rows.items():
         for (part, name, _), gradient in zip(named, gradients(handle, [p for *_, p in named])):
@@ -80,6 +90,12 @@ def reach(model, batch, losses=None, parts=None):
     return MeasuredReach(list(rows), list(parts), through)
 
 
+def _children(model):
+    """The model's children as parts, and as "(itself)" the parameters that it holds directly."""
+    own = torch.nn.ParameterDict({name: p for name, p in model.named_parameters(recurse=False)})
+    return {**({"(itself)": own} if len(own) else {}), **dict(model.named_children())}
+
+
 @torch.no_grad()
 def accuracy(net, images, heads=None):
     """Test accuracies in percent from one pass: a list of K, one a head.
@@ -87,61 +103,15 @@ def accuracy(net, images, heads=None):
     heads: indices to measure (default: those that are trained); the others are None.
     """
     modes = {module: module.training for module in net.modules()}
-    net.eval()
     heads = net.losses if heads is None else heads
     right = torch.zeros(net.K, device=images.test_y.device)
-    for x, y in images.test_batches(500):
-        for i, logits in net.logits(x, heads).items():
-            right[i] += (logits.argmax(dim=1) == y).sum()
-    for module, mode in modes.items():
-        module.training = mode
+    try:
+        net.eval()
+        for x, y in images.test_batches(500):
+            for i, logits in net.logits(x, heads).items():
+                right[i] += (logits.argmax(dim=1) == y).sum()
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
     percent = (100 * right / len(images.test_y)).tolist()
     return [percent[i] if i in heads else None for i in range(net.K)]
-
-
-class _Saved:
-    """One tensor that autograd keeps; tells its meter when the graph lets go of it."""
-
-    def __init__(self, tensor, meter):
-        self.tensor, self.meter, self.key = tensor, meter, tensor.untyped_storage().data_ptr()
-        meter.alive[self.key] = meter.alive.get(self.key, 0) + 1
-        if meter.alive[self.key] == 1:
-            meter.add(tensor.untyped_storage().nbytes())
-
-    def __del__(self):
-        self.meter.alive[self.key] -= 1
-        if not self.meter.alive[self.key]:
-            self.meter.add(-self.tensor.untyped_storage().nbytes())
-
-
-class SavedBytes(torch.autograd.graph.saved_tensors_hooks):
-    """Context manager: bytes that autograd keeps alive for backward, parameters excluded, a shared storage counted once.
-
-    now, peak: bytes.
-    """
-
-    def __init__(self, net):
-        self.now = self.peak = 0
-        self.alive = {}
-        parameters = {p.untyped_storage().data_ptr() for p in net.parameters()}
-
-        def pack(tensor):
-            return tensor if tensor.untyped_storage().data_ptr() in parameters else _Saved(tensor, self)
-
-        super().__init__(pack, lambda saved: saved.tensor if isinstance(saved, _Saved) else saved)
-
-    def __enter__(self):
-        super().__enter__()
-        return self
-
-    def add(self, nbytes):
-        self.now += nbytes
-        self.peak = max(self.peak, self.now)
-
-
-def saved_bytes(net, x, y):
-    """Peak bytes kept for backward during one step of a LocalNetwork on the batch (x, y)."""
-    net = deepcopy(net)
-    with SavedBytes(net) as meter:
-        net.backward(x, y)
-    return meter.peak

@@ -1,7 +1,8 @@
 """Image classifiers as explicit chains of named blocks, and cutting a chain into K modules.
 
 A block is the smallest unit that can be a module of its own. `Network.cut` joins blocks into modules and gives each
-module a head. Weights of convolutions and linear layers start as He et al. (2015) propose, fan-out mode.
+module a head. Convolutions start as He et al. (2015) propose, fan-out mode; linear layers as PyTorch's
+own, so that untrained logits are small and the first loss is near the logarithm of the number of classes.
 """
 
 from torch import nn
@@ -56,10 +57,10 @@ class Network(nn.Module):
         """
         ends = [self.block_names.index(name) + 1 for name in self.borders(K)] + [len(self.blocks)]
         body = [nn.Sequential(*self.blocks[start:end]) for start, end in zip([0, *ends], ends)]
-        shape, auxiliary = self.shape, []
+        shape, auxiliary, like = self.shape, [], next(self.parameters())
         for module in body[:-1]:
             shape = count(module, shape).shape
-            auxiliary.append(heads.make(head, shape, self.classes).apply(_initialise))
+            auxiliary.append(heads.make(head, shape, self.classes).apply(_initialise).to(like.device, like.dtype))
         return LocalNetwork(body, [*auxiliary, self.classifier], reach)
 
 
@@ -127,7 +128,5 @@ def cnn6(width=128, classes=10, shape=(3, 32, 32)):
 
 
 def _initialise(module):
-    if isinstance(module, (nn.Conv2d, nn.Linear)):
+    if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)

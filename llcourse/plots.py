@@ -3,6 +3,8 @@
 One colour a module everywhere, light to dark with depth; a figure drawn from stand-in data says so.
 """
 
+from itertools import cycle
+
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
@@ -66,7 +68,8 @@ def reach(declared, measured):
 
 def methods(K=4):
     """The reach matrices of every method of the course on one page."""
-    figure, axes = plt.subplots(2, 4, figsize=(10, 5.4))
+    rows = -(-len(reaches.METHODS) // 4)
+    figure, axes = plt.subplots(rows, 4, figsize=(10, 2.7 * rows), squeeze=False)
     for ax, (name, constructor) in zip(axes.flat, reaches.METHODS.items()):
         R = constructor(K)
         _matrix(ax, R, name)
@@ -134,7 +137,7 @@ def tradeoff(points, x_label, y_label="test accuracy (%)"):
     """Labelled points, such as accuracy against cost. points: {name: (x, y)}."""
     figure, axes = plt.subplots(figsize=(6, 3.4))
     widths = [x for x, _ in points.values()]
-    for (name, (x, y)), colour in zip(points.items(), sns.color_palette("colorblind")):
+    for (name, (x, y)), colour in zip(points.items(), cycle(sns.color_palette("colorblind"))):
         inwards = 1 if x < (min(widths) + max(widths)) / 2 else -1  # towards the middle, so that no label leaves the frame
         axes.scatter(x, y, s=60, color=colour, zorder=3)
         axes.annotate(name, (x, y), xytext=(7 * inwards, 4), textcoords="offset points", fontsize=9,

@@ -42,6 +42,7 @@ def _window(K, N):
 
 def backprop(K):
     """End-to-end backpropagation: the last loss trains every module."""
+    _window(K, K)
     R = np.zeros((K, K), int)
     R[-1] = 1
     return check(R)

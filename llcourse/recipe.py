@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import torch
 
+PRECISIONS = {"auto": None, "float32": None, "bfloat16": torch.bfloat16}  # the dtype to autocast to
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -23,6 +25,12 @@ class Recipe:
     augment: bool = True
     precision: str = "auto"
 
+    def __post_init__(self):
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision is {self.precision!r}; it is one of {', '.join(PRECISIONS)}")
+        if self.batch < 2:
+            raise ValueError(f"batch is {self.batch}; BatchNorm needs at least 2 images")
+
     def lr_at(self, epoch, epochs):
         """Learning rate `epoch` (a float) into a phase of `epochs`."""
         warmup = min(self.warmup, epochs / 2)
@@ -34,11 +42,12 @@ class Recipe:
         """The dtype to autocast to on this device, or None for float32."""
         if self.precision == "auto":
             return torch.bfloat16 if fast_bfloat16(device) else None
-        return {"float32": None, "bfloat16": torch.bfloat16}[self.precision]
+        return PRECISIONS[self.precision]
 
 
 def fast_bfloat16(device):
     """Whether this device computes in bfloat16 rather than emulating it."""
     if torch.device(device).type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.device(device).type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", bool)  # private: where it has gone, float32 is safe
+    return torch.device(device).type == "cpu" and supported()

@@ -20,6 +20,14 @@ class NonFiniteLoss(RuntimeError):
     """A loss became infinite or NaN; the network is back where the epoch began."""
 
 
+def _digest(*chunks):
+    """A short name for the contents of some bytes."""
+    whole = sha256()
+    for chunk in chunks:
+        whole.update(chunk)
+    return whole.hexdigest()[:12]
+
+
 class Run:
     """One training run, epoch by epoch. `fit` goes on from wherever the run stands.
 
@@ -30,6 +38,8 @@ class Run:
     def __init__(self, net, images, epochs, *, schedule="synchronous", recipe=None, seed=0):
         if schedule not in SCHEDULES:
             raise ValueError(f"no schedule is called {schedule!r}; there are {', '.join(SCHEDULES)}")
+        if epochs < 1:
+            raise ValueError(f"training takes at least one epoch; got epochs = {epochs}")
         self.images, self.recipe, self.seed = images, recipe or Recipe(), seed
         self.device = images.train_x.device
         self.net = net.to(self.device, memory_format=torch.channels_last)
@@ -42,8 +52,10 @@ class Run:
             weight_decay=self.recipe.weight_decay, fused=self.device.type in ("cpu", "cuda"))
         self.config = {
             "epochs": epochs, "schedule": schedule, "seed": seed, "recipe": asdict(self.recipe),
-            "reach": net.reach.tolist(), "data": [images.name, images.source.sha256, len(images.train_y)],
-            "network": sha256(repr([(n, tuple(p.shape)) for n, p in net.named_parameters()]).encode()).hexdigest()}
+            "precision": str(net.precision), "device": self.device.type, "reach": net.reach.tolist(),
+            "images": _digest(*(t.cpu().numpy().tobytes() for t in (
+                images.train_x, images.train_y, images.test_x, images.test_y))),
+            "network": _digest(*(f"{n} {tuple(p.shape)}".encode() for n, p in net.named_parameters()))}
 
     def fit(self, checkpoint=None):
         """Train to the end and return the history; with `checkpoint`, save to that file after every epoch.
@@ -54,11 +66,11 @@ class Run:
         steps = self._steps_per_epoch()
         with progress(total=self.epochs * steps, initial=len(self.history.rows) * steps, label="training") as bar:
             while len(self.history.rows) < self.epochs:
-                self._snapshot = self._state(clone=True)
+                before = self._state(clone=True)
                 try:
                     self.history.rows.append(self._epoch(bar))
                 except BaseException as error:
-                    self._restore(self._snapshot)
+                    self._restore(before)
                     if isinstance(error, KeyboardInterrupt):
                         raise KeyboardInterrupt(self._interrupted(checkpoint)) from None
                     raise
@@ -78,7 +90,7 @@ class Run:
         key = self.seed * 1_000_003 + len(self.history.rows)
         generator = torch.Generator(self.device).manual_seed(key)
         steps, losses = self._steps_per_epoch(), []
-        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             torch.manual_seed(key)  # for dropout and the like inside modules
             for step, (x, y) in enumerate(self.images.batches(recipe.batch, generator, augment=recipe.augment)):
                 for group in self.optimizer.param_groups:
@@ -89,6 +101,7 @@ class Run:
                     self._check_finite(losses[-1:], phase.losses, step)
                 self.optimizer.step()
                 bar.update()
+        net.train()
         self._check_finite(losses, phase.losses, 0)
         trained = {loss for p in self.phases[: phase_index + 1] for loss in p.losses}
         accuracy = measure.accuracy(net, self.images, heads=sorted(trained))
@@ -107,8 +120,7 @@ class Run:
             step, column = bad.nonzero()[0].tolist()
             raise NonFiniteLoss(
                 f"the loss of module {wanted[column] + 1} is {losses[step][wanted[column]].item()} at step "
-                f"{first + step + 1} of epoch {len(self.history.rows) + 1} (learning rate "
-                f"{self.optimizer.param_groups[0]['lr']:.3g}). The network is back where that epoch began. A lower "
+                f"{first + step + 1} of epoch {len(self.history.rows) + 1}. The network is back where that epoch began. A lower "
                 f"learning rate or a longer warm-up mends most such runs: recipe=Recipe(lr={self.recipe.lr / 4:g})")
 
     def _interrupted(self, checkpoint):
@@ -154,7 +166,8 @@ def train(net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, c
 
     epochs: how long each module trains (sequential schedules take K times as many).   schedule: a name in
     schedules.SCHEDULES.   recipe: a Recipe.   checkpoint: a file to save to after every epoch; if it is there already,
-    the run goes on from it. Raises NonFiniteLoss, CheckpointError, ValueError.
+    the run goes on from it: after an interrupt, the same call resumes. (Without a file: run = Run(...), run.fit(), and
+    run.fit() again.) Raises NonFiniteLoss, CheckpointError, ValueError.
     """
     run = Run(net, images, epochs, schedule=schedule, recipe=recipe, seed=seed)
     if checkpoint and Path(checkpoint).exists():

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from .. import paths
-from . import chapters, results
+from . import chapters, results, session
 
 
 def record(number, path, seeds, jobs=1):
@@ -26,12 +26,13 @@ def record(number, path, seeds, jobs=1):
     made_by = results.provenance(command)
     if made_by["data"]["kind"] == "standin":
         raise chapters.ChapterError("claims are recorded on CIFAR-10, and none is here: python -m llcourse data cifar10")
-    key = _key(path, made_by["data"]["sha256"])
+    threads = str(max(1, session.cores() // jobs))
+    code = chapters.code_hash(nbformat.read(path, as_version=4))
+    key = _key(code, made_by["data"]["sha256"], threads)
     folder = chapters.executed() / "seeds" / f"{number}-{key}"
     folder.mkdir(parents=True, exist_ok=True)
     missing = [seed for seed in range(seeds) if not (folder / f"{seed}.json").exists()]
     print(f"{number}: {seeds - len(missing)} of {seeds} seeds are there, {len(missing)} to run", flush=True)
-    threads = str(max(1, os.cpu_count() // jobs))
     with ThreadPoolExecutor(jobs) as pool:
         try:
             list(pool.map(lambda seed: _run_seed(number, path, folder, seed, threads), missing))
@@ -40,6 +41,7 @@ def record(number, path, seeds, jobs=1):
             raise
     runs = [results.read(folder / f"{seed}.json") for seed in range(seeds)]
     summary = made_by | {
+        "code": code,
         "threads": int(threads),
         "seeds": list(range(seeds)),
         "minutes": round(sum(run["minutes"] for run in runs), 2),
@@ -49,9 +51,9 @@ def record(number, path, seeds, jobs=1):
     print(f"{number}: {os.path.relpath(results.claims_file(number))} has {len(summary['claims'])} claims", flush=True)
 
 
-def _key(path, images):
+def _key(code, images, threads):
     """Changes whenever values of finished seeds could not be mixed with new ones."""
-    parts = [chapters.code_hash(nbformat.read(path, as_version=4)), images, torch.__version__]
+    parts = [code, images, threads, torch.__version__]
     package = paths.root() / "llcourse"
     parts += [hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(package.rglob("*.py"))]
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:12]

@@ -5,7 +5,7 @@ import sys
 
 import nbformat
 
-from . import chapters, record, results
+from . import chapters, record, results, session
 
 
 def configure(parser):
@@ -58,7 +58,7 @@ def _execute(number, path, inplace):
 
 def _note_minutes(number, minutes, measured):
     """Add a chapter's minutes, and what they were measured on, to results/minutes.json."""
-    threads = int(os.environ.get("LLCOURSE_THREADS", os.cpu_count()))
+    threads = int(os.environ.get("LLCOURSE_THREADS", session.cores()))
     every = results.read(results.minutes_file()) or {}
     every[number] = {"minutes": round(minutes, 2), "threads": threads, **measured}
     results.write(results.minutes_file(), dict(sorted(every.items())))

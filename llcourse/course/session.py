@@ -43,7 +43,7 @@ def begin(chapter):
     global active
     _set_style()
     seed = _integer("LLCOURSE_SEED", default=0, least=0)
-    threads = _integer("LLCOURSE_THREADS", default=_cores(), least=1)
+    threads = _integer("LLCOURSE_THREADS", default=cores(), least=1)
     torch.set_num_threads(threads)
     random.seed(seed)
     np.random.seed(seed)
@@ -52,7 +52,8 @@ def begin(chapter):
     return active
 
 
-def _cores():
+def cores():
+    """CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 

@@ -3,6 +3,7 @@
 import time
 
 import torch
+from PIL import Image
 
 from .sources import load
 
@@ -27,24 +28,28 @@ def pipeline_row(batch=128, images=None):
             "ratio": round(ours / theirs[best], 1)}
 
 
+class _Photographs(torch.utils.data.Dataset):
+    """uint8 images as PIL photographs, transformed one by one."""
+
+    def __init__(self, arrays, labels, transform):
+        self.arrays, self.labels, self.transform = arrays, labels, transform
+
+    def __len__(self):
+        return len(self.labels)
+
+    def __getitem__(self, i):
+        return self.transform(Image.fromarray(self.arrays[i])), self.labels[i]
+
+
 def _loader(images, batch, workers):
-    from PIL import Image
     from torchvision import transforms
 
     transform = transforms.Compose([
         transforms.RandomCrop(images.shape[1:], padding=4, padding_mode="reflect"),
         transforms.RandomHorizontalFlip(), transforms.ToTensor(),
         transforms.Normalize(images.mean, images.std)])
-    arrays, labels = images.train_x.numpy(), images.train_y
-
-    class Photographs(torch.utils.data.Dataset):
-        def __len__(self):
-            return len(labels)
-
-        def __getitem__(self, i):
-            return transform(Image.fromarray(arrays[i])), labels[i]
-
-    return torch.utils.data.DataLoader(Photographs(), batch, shuffle=True, num_workers=workers,
+    photographs = _Photographs(images.train_x.numpy(), images.train_y, transform)
+    return torch.utils.data.DataLoader(photographs, batch, shuffle=True, num_workers=workers,
                                        persistent_workers=workers > 0,
                                        generator=torch.Generator().manual_seed(0))
 

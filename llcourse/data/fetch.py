@@ -54,13 +54,13 @@ def _mirrors(image_set, file):
 
 
 def _lock(root, file):
+    """Held until the end of `with`: FileLock counts, and its acquire() gives the proxy that releases once."""
     lock = FileLock(root / f".{file.name}.lock")
     try:
-        lock.acquire(timeout=0)
+        return lock.acquire(timeout=0)
     except Timeout:
         print(f"another process is fetching {file.name}; waiting for it")
-        lock.acquire()
-    return lock  # released on leaving `with`
+        return lock.acquire()
 
 
 def _fetch_file(file, urls, root):

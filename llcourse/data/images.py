@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .augmentation import augment
+from . import augmentation
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Images:
         for chosen in order.split(batch):
             if len(chosen) > 1:
                 x = self.train_x.index_select(0, chosen)
-                x = _augment(x, generator) if augment else x
+                x = augmentation.augment(x, generator) if augment else x
                 yield self.normalize(x), self.train_y.index_select(0, chosen)
 
     def test_batches(self, batch):
@@ -68,6 +68,3 @@ class Images:
     def __repr__(self):
         return (f"Images({self.name}: {len(self.train_y):,} train, {len(self.test_y):,} test, "
                 f"{self.train_x.device}, {self.source.kind})")
-
-
-_augment = augment  # `batches` has a flag of that name

@@ -25,7 +25,7 @@ LEVELS = [  # a module imports from its own level and those above; the science h
     {"cost", "reach"},
     {"local"},
     {"heads", "networks", "partition"},
-    {"checkpoint", "history", "measure", "recipe", "schedules", "timeline"},
+    {"checkpoint", "history", "measure", "memory", "recipe", "schedules", "timeline"},
     {"training"},
     {"bench", "doctor"},
     {"plots", "panels"},

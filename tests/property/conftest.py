@@ -8,6 +8,7 @@ from llcourse import networks, reach
 NETWORKS = {
     "resnet8": (lambda: networks.resnet(8, width=4, shape=(3, 16, 16)), (1, 2, 4)),
     "resnet14": (lambda: networks.resnet(14, width=4, shape=(3, 16, 16)), (3, 7)),
+    "resnet32": (lambda: networks.resnet(32, width=2, shape=(3, 16, 16)), (16,)),
     "cnn6": (lambda: networks.cnn6(width=4, shape=(3, 16, 16)), (2, 6)),
 }
 REACHES = {

@@ -1,5 +1,7 @@
 """Networks, cuts, heads and their costs against the published figures."""
 
+import math
+
 import pytest
 import torch
 
@@ -91,6 +93,19 @@ def test_depths_that_are_no_cifar_resnet_are_refused():
 ])
 def test_balanced_cuts(costs, K, ends):
     assert partition.balanced(costs, K) == ends
+
+
+@pytest.mark.parametrize("K, head", [(1, "linear"), (4, "1c2f"), (4, "mlp")])
+def test_first_losses_are_near_chance(K, head):
+    torch.manual_seed(0)
+    net = networks.resnet(20).cut(K, head)
+    losses = net.backward(torch.randn(32, 3, 32, 32), torch.randint(10, (32,)))
+    assert (losses - math.log(10)).abs().max() < 1
+
+
+def test_heads_follow_the_network_they_are_cut_from():
+    net = networks.resnet(8, width=4).double().cut(2)
+    assert {p.dtype for p in net.parameters()} == {torch.float64}
 
 
 def test_counting_leaves_the_module_alone():

@@ -28,8 +28,8 @@ def rows(history):
 
 def test_training_learns(images):
     net = network()
-    history = train(net, images, 8, recipe=PLAIN)
-    assert history.accuracy > 80 and len(history.rows) == 8
+    history = train(net, images, 20, recipe=PLAIN)
+    assert history.accuracy > 80 and len(history.rows) == 20
     assert history.column("loss", 0)[-1] < history.column("loss", 0)[0]
     assert history.accuracies == pytest.approx(measure.accuracy(net, images))
 
@@ -79,17 +79,20 @@ def test_an_interrupted_run_goes_on_bit_for_bit(images, schedule, epochs):
     assert rows(run.fit()) == rows(expected) and same(weights(whole), weights(broken))
 
 
-@pytest.mark.parametrize("schedule, epochs", [("synchronous", 4), ("sequential", 2)])
-def test_a_checkpoint_resumes_bit_for_bit(images, tmp_path, schedule, epochs):
+@pytest.mark.parametrize("schedule, epochs, recipe", [
+    ("synchronous", 4, PLAIN), ("sequential", 2, PLAIN), ("synchronous", 4, Recipe(batch=24, precision="float32")),
+    ("synchronous", 4, Recipe(batch=24, precision="bfloat16")),
+])
+def test_a_checkpoint_resumes_bit_for_bit(images, tmp_path, schedule, epochs, recipe):
     file = tmp_path / "deep" / "run.safetensors"
     whole = network()
-    expected = train(whole, images, epochs, schedule=schedule, recipe=PLAIN)
+    expected = train(whole, images, epochs, schedule=schedule, recipe=recipe)
     with pytest.raises(KeyboardInterrupt, match="run the same call again"):
-        train(network(), Interrupting(images, at=11), epochs, schedule=schedule, recipe=PLAIN, checkpoint=file)
+        train(network(), Interrupting(images, at=11), epochs, schedule=schedule, recipe=recipe, checkpoint=file)
     resumed = network(seed=99)
-    history = train(resumed, images, epochs, schedule=schedule, recipe=PLAIN, checkpoint=file)
+    history = train(resumed, images, epochs, schedule=schedule, recipe=recipe, checkpoint=file)
     assert rows(history) == rows(expected) and same(weights(whole), weights(resumed))
-    again = train(network(seed=98), images, epochs, schedule=schedule, recipe=PLAIN, checkpoint=file)
+    again = train(network(seed=98), images, epochs, schedule=schedule, recipe=recipe, checkpoint=file)
     assert again.rows == history.rows  # a finished run is only read
     assert [p.name for p in file.parent.iterdir()] == ["run.safetensors"]
 
@@ -99,6 +102,10 @@ def test_checkpoints_of_other_runs_and_broken_files_are_refused(images, tmp_path
     train(network(), images, 1, recipe=PLAIN, checkpoint=file)
     with pytest.raises(CheckpointError, match="seed: 0 there, 1 here"):
         train(network(), images, 1, recipe=PLAIN, seed=1, checkpoint=file)
+    images.train_x[0] += 1
+    with pytest.raises(CheckpointError, match="images: "):
+        train(network(), images, 1, recipe=PLAIN, checkpoint=file)
+    images.train_x[0] -= 1
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(CheckpointError, match="not a whole checkpoint"):
         train(network(), images, 1, recipe=PLAIN, checkpoint=file)
@@ -176,6 +183,17 @@ def test_learning_rate_warms_up_and_falls_to_zero():
     recipe = Recipe(lr=0.8, warmup=10, warmup_lr=0.01)
     assert recipe.lr_at(0, 160) == 0.01 and recipe.lr_at(10, 160) == pytest.approx(0.8)
     assert recipe.lr_at(85, 160) == pytest.approx(0.4) and recipe.lr_at(160, 160) == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("settings, words", [({"precision": "float16"}, "'float16'.*float32"), ({"batch": 1}, "batch is 1")])
+def test_recipes_that_cannot_be_are_refused(settings, words):
+    with pytest.raises(ValueError, match=words):
+        Recipe(**settings)
+
+
+def test_no_epochs_are_refused(images):
+    with pytest.raises(ValueError, match="epochs = 0"):
+        train(network(), images, 0)
 
 
 def test_an_empty_history_says_so():

@@ -1,0 +1,54 @@
+"""The memory that autograd keeps for the backward pass."""
+
+from copy import deepcopy
+
+import torch
+
+
+class _Saved:
+    """One tensor that autograd keeps; tells its meter when the graph lets go of it."""
+
+    def __init__(self, tensor, meter):
+        self.tensor, self.meter, self.key = tensor, meter, tensor.untyped_storage().data_ptr()
+        meter.alive[self.key] = meter.alive.get(self.key, 0) + 1
+        if meter.alive[self.key] == 1:
+            meter.add(tensor.untyped_storage().nbytes())
+
+    def __del__(self):
+        self.meter.alive[self.key] -= 1
+        if not self.meter.alive[self.key]:
+            self.meter.add(-self.tensor.untyped_storage().nbytes())
+
+
+class SavedBytes(torch.autograd.graph.saved_tensors_hooks):
+    """Context manager: bytes that autograd keeps alive for backward; parameters and buffers excluded, a shared storage
+    counted once.
+
+    now, peak: bytes.
+    """
+
+    def __init__(self, net):
+        self.now = self.peak = 0
+        self.alive = {}
+        own = {t.untyped_storage().data_ptr() for t in (*net.parameters(), *net.buffers())}
+
+        def pack(tensor):
+            return tensor if tensor.untyped_storage().data_ptr() in own else _Saved(tensor, self)
+
+        super().__init__(pack, lambda saved: saved.tensor if isinstance(saved, _Saved) else saved)
+
+    def __enter__(self):
+        super().__enter__()
+        return self
+
+    def add(self, nbytes):
+        self.now += nbytes
+        self.peak = max(self.peak, self.now)
+
+
+def saved_bytes(net, x, y):
+    """Peak bytes kept for backward during one step of a LocalNetwork on the batch (x, y)."""
+    net = deepcopy(net)
+    with SavedBytes(net) as meter:
+        net.backward(x, y)
+    return meter.peak
