@@ -13,6 +13,7 @@ from .sets import named
 from .subset import stratified
 
 _standin_loaded = False
+_unreachable = {}  # (set, folder) -> why its download failed: asked once a process, not at every load
 
 
 def load(name="cifar10", train=None, test=None, seed=0, device="cpu", root=None):
@@ -39,7 +40,7 @@ def load(name="cifar10", train=None, test=None, seed=0, device="cpu", root=None)
     return Images(name, *tensors, image_set.classes, decoded.source, image_set.mean, image_set.std)
 
 
-def find(image_set, root, download=True):
+def find(image_set, root):
     """The whole set as a cache.Decoded, in the order that `load` gives. Raises Unavailable for none."""
     official_key = f"{image_set.name}-official"
     if decoded := cache.find(root, official_key):
@@ -48,10 +49,21 @@ def find(image_set, root, download=True):
         if copy := folder.find(image_set, root):
             copy_key = folder.key(image_set, copy)
             return cache.find(root, copy_key) or cache.keep(root, copy_key, folder.decode(image_set, copy))
-        if not download or os.environ.get("LLCOURSE_OFFLINE") == "1":
+        if os.environ.get("LLCOURSE_OFFLINE") == "1":
             raise Unavailable(f"{image_set.title} is not in {root}, and LLCOURSE_OFFLINE=1 forbids downloads")
-        fetch.fetch(image_set, root)
+        _fetch_once(image_set, root)
     return cache.keep(root, official_key, official.decode(image_set, root))
+
+
+def _fetch_once(image_set, root):
+    key = image_set.name, root
+    if key in _unreachable:
+        raise Unavailable(_unreachable[key])
+    try:
+        fetch.fetch(image_set, root)
+    except Unavailable as why:
+        _unreachable[key] = str(why)
+        raise
 
 
 def on_disk(name="cifar10", root=None):

@@ -42,7 +42,7 @@ def test_threads_and_device_from_the_environment(monkeypatch):
     assert begin("03").threads == torch.get_num_threads() == 1
     assert session.active.device == torch.device("cpu")
     monkeypatch.delenv("LLCOURSE_THREADS")
-    assert begin("03").threads == session._cores() == torch.get_num_threads()
+    assert begin("03").threads == session.cores() == torch.get_num_threads()
 
 
 @pytest.mark.parametrize("variable, value", [("LLCOURSE_SEED", "-1"), ("LLCOURSE_SEED", "x"), ("LLCOURSE_THREADS", "0"),

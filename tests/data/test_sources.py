@@ -3,7 +3,7 @@ import argparse
 import pytest
 
 from llcourse import data, paths
-from llcourse.data import command
+from llcourse.data import command, sources
 
 ARCHIVE = "cifar-10-python.tar.gz"
 
@@ -104,3 +104,18 @@ def test_the_command_says_why_it_failed(root, monkeypatch, capsys):
     monkeypatch.setenv("LLCOURSE_DATA", str(root))
     assert run("cifar100") == 1
     assert "CIFAR-100: cifar-100-python.tar.gz could not be fetched" in capsys.readouterr().out
+
+
+def test_an_unreachable_host_is_asked_once_a_process(tmp_path, monkeypatch, capsys):
+    asked = []
+
+    def refuse(image_set, root):
+        asked.append(image_set.name)
+        raise sources.Unavailable("no host answered")
+
+    monkeypatch.delenv("LLCOURSE_OFFLINE", raising=False)
+    monkeypatch.setattr(sources.fetch, "fetch", refuse)
+    (tmp_path / "note.txt").write_text("not empty")
+    for _ in range(2):
+        assert sources.load("cifar10", train=20, test=20, root=tmp_path).standin
+    assert asked == ["cifar10"] and capsys.readouterr().out.count("no host answered") == 2

@@ -48,14 +48,18 @@ def test_cards_and_stubs_match_the_exercises(chapter):
 def test_minutes_were_measured(chapter):
     recorded = (results.read(results.minutes_file()) or {}).get(chapter[0])
     assert recorded, f"no measured minutes: python -m llcourse run {chapter[0]} --inplace"
-    assert recorded["minutes"] <= MINUTES
+    assert recorded["minutes"] <= MINUTES and recorded["threads"] <= 2
+    row = f"| {chapter[0]} | [{chapter[2].cells[0].source.splitlines()[0][5:]}](notebooks/{chapter[1].name}) |"
+    shown = next(line for line in (paths.root() / "README.md").read_text(encoding="utf-8").splitlines() if line.startswith(row))
+    assert shown.endswith(f"| {recorded['minutes']:.1f} |"), "README's table shows other minutes"
 
 
 def test_claims_hold_with_a_margin(chapter):
     number, _, notebook = chapter
     recorded = results.read(results.claims_file(number))
-    if recorded is None:
-        pytest.skip(f"claims of chapter {number} are not recorded: python -m llcourse run {number} --seeds 10")
+    again = f"python -m llcourse run {number} --seeds 10"
+    assert recorded or not claimed(notebook), f"claims of chapter {number} are not recorded: {again}"
+    assert recorded["code"] == chapters.code_hash(notebook), f"its code has changed since its claims were recorded: {again}"
     assert not list(margin_faults(claimed(notebook), recorded))
     for row in recorded["claims"]:
         if margin(row) < GOOD_MARGIN:

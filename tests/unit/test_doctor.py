@@ -33,10 +33,12 @@ def test_mismatched_builds_are_recognised(monkeypatch):
     assert status == "fail" and "nms does not exist" in detail and "pip install torch torchvision" in mend
 
 
-def test_a_missing_package_is_named(monkeypatch):
-    monkeypatch.setattr(doctor, "COURSE_PACKAGES", ["numpy", "no-such-package"])
+def test_missing_and_old_packages_are_named(monkeypatch):
+    wanted = ["no-such-package>=1", "numpy>=99", "pillow>=1", 'not-for-learners; extra == "test"']
+    monkeypatch.setattr(doctor.importlib.metadata, "requires", lambda name: wanted)
     status, detail, mend = doctor.packages()
-    assert status == "fail" and detail == "missing: no-such-package" and "make install" in mend
+    assert status == "fail" and "make install" in mend
+    assert detail.startswith("no-such-package is missing; numpy is ") and detail.endswith(", needs >=99")
 
 
 def test_a_leak_is_a_failure(monkeypatch):
