@@ -9,12 +9,13 @@ COMMANDS = {  # name: (module with configure(parser) and main(args) -> exit stat
     "data": ("llcourse.data.command", "fetch a set of images and say what is there"),
     "run": ("llcourse.course.run", "execute chapters without a browser; record their claims over seeds"),
     "bench": ("llcourse.bench", "time a training step of each method beside plain backprop"),
+    "reproduce": ("llcourse.reproduce.command", "train a suite at paper scale and record the results"),
 }
 
 
 def usage():
     lines = ["usage: python -m llcourse COMMAND [options]      (COMMAND --help lists its options)", ""]
-    return "\n".join(lines + [f"  {name:<8} {what}" for name, (_, what) in COMMANDS.items()])
+    return "\n".join(lines + [f"  {name:<10} {what}" for name, (_, what) in COMMANDS.items()])
 
 
 def main(argv=None):

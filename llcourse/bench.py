@@ -1,13 +1,15 @@
 """`python -m llcourse bench`: what one training step of each method costs, beside plain backprop in the same run."""
 
 import json
-import statistics
-import time
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 
 from . import cost, measure, networks, reach
+from .recipe import Recipe
+from .steps import EagerStep, FastStep
+from .timing import round_robin
 
 CONFIGURATIONS = [  # (method, K, head, reach)
     ("Backprop", 1, "linear", reach.backprop),
@@ -21,71 +23,61 @@ CONFIGURATIONS = [  # (method, K, head, reach)
 ]
 
 
-def optimizer_for(net):
-    return torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, nesterov=True, weight_decay=1e-4, fused=True)
+RECIPE = Recipe(lr=0.01, weight_decay=1e-4)
+STEPS = {"eager": EagerStep, "captured": partial(FastStep, compiled=False), "compiled and captured": FastStep}
 
 
 def step_rows(device="cpu", depth=32, batch=128, rounds=15):
     """Time ResNet training steps round-robin; return one dict a configuration.
 
-    Keys: method, K, G, head; ratio (median step time over that of a hand-written backprop loop, float32,
-    channels_last), floor (MACs over backprop's), saved_mb (peak MiB kept for backward), images_per_s.
+    Keys: method, K, G, head, step; ratio (median step time over plain backprop's), floor (MACs over backprop's),
+    saved_mb (peak MiB kept for backward by an eager float32 step), images_per_s.
+
+    The first row is a hand-written loop, eager and in float32. On a CPU the others are so too, all in channels_last, and
+    that loop is the plain backprop they are measured against. On a GPU the loop has the memory layout that PyTorch gives;
+    every other step runs in bfloat16 and channels_last, eager and fast, beside backprop with the same kind of step.
     """
     torch.manual_seed(0)
-    x = torch.randn(batch, 3, 32, 32, device=device).contiguous(memory_format=torch.channels_last)
-    y = torch.randint(0, 10, (batch,), device=device)
-    plain = networks.resnet(depth).to(device, memory_format=torch.channels_last)
-    plain_optimizer = optimizer_for(plain)
+    on_gpu = torch.device(device).type == "cuda"
+    x, y = torch.randn(batch, 3, 32, 32, device=device), torch.randint(0, 10, (batch,), device=device)
+    layout = torch.channels_last
+    plain = networks.resnet(depth).to(device, memory_format=torch.contiguous_format if on_gpu else layout)
+    optimizer = EagerStep(plain, RECIPE).optimizer
+    optimizer.param_groups[0]["lr"] = RECIPE.lr
+    plain_x = x if on_gpu else x.contiguous(memory_format=layout)
 
     def hand_written():
-        plain_optimizer.zero_grad()
-        F.cross_entropy(plain(x), y).backward()
-        plain_optimizer.step()
+        optimizer.zero_grad()
+        F.cross_entropy(plain(plain_x), y).backward()
+        optimizer.step()
 
     whole = plain.cut(1)
-    floor = cost.training_macs(whole, plain.shape)
-    rows = [{"method": "hand-written loop", "K": 1, "G": 1, "head": "linear", "floor": 1.0,
-             "saved_mb": measure.saved_bytes(whole, x, y) / 2**20}]
+    one = cost.training_macs(whole, plain.shape)
+    rows = [{"method": "hand-written loop", "K": 1, "G": 1, "head": "linear", "step": "eager, float32", "floor": 1.0,
+             "saved_mb": measure.saved_bytes(whole, plain_x, y) / 2**20}]
     steps = [hand_written]
-    for method, K, head, constructor in CONFIGURATIONS:
-        net = networks.resnet(depth).cut(K, head, constructor(K)).to(device, memory_format=torch.channels_last)
-        optimizer = optimizer_for(net)
-
-        def step(net=net, optimizer=optimizer):
-            optimizer.zero_grad()
-            net.backward(x, y)
-            optimizer.step()
-
-        rows.append({"method": method, "K": K, "G": 1, "head": head,
-                     "floor": cost.training_macs(net, plain.shape) / floor,
-                     "saved_mb": measure.saved_bytes(net, x, y) / 2**20})
-        steps.append(step)
+    x = x.contiguous(memory_format=layout)
+    for kind, make_step in STEPS.items() if on_gpu else [("eager", EagerStep)]:
+        for method, K, head, constructor in CONFIGURATIONS:
+            net = networks.resnet(depth).cut(K, head, constructor(K)).to(device, memory_format=layout)
+            rows.append({"method": method, "K": K, "G": 1, "head": head, "step": kind,
+                         "floor": cost.training_macs(net, plain.shape) / one,
+                         "saved_mb": measure.saved_bytes(net, x, y) / 2**20})
+            net.precision = torch.bfloat16 if on_gpu else None
+            steps.append(partial(make_step(net, RECIPE), x, y, RECIPE.lr, net.losses))
     for row, seconds in zip(rows, round_robin(steps, rounds, device)):
         row["images_per_s"] = batch / seconds
-        row["ratio"] = rows[0]["images_per_s"] / row["images_per_s"]
+        same_kind = next(r for r in rows if r["step"] == row["step"]) if on_gpu else rows[0]
+        row["ratio"] = same_kind["images_per_s"] / row["images_per_s"]
     return rows
-
-
-def round_robin(steps, rounds, device):
-    """Median seconds of each function, called in turn so that a drifting machine slows all of them alike."""
-    wait = (lambda: None) if torch.device(device).type == "cpu" else torch.accelerator.synchronize
-    times = [[] for _ in steps]
-    for r in range(rounds + 2):
-        for step, seconds in zip(steps, times):
-            began = time.perf_counter()
-            step()
-            wait()
-            if r > 1:  # the first two rounds warm up
-                seconds.append(time.perf_counter() - began)
-    return [statistics.median(seconds) for seconds in times]
 
 
 def table(rows):
     """The rows as aligned text."""
-    lines = [f"{'method':<22}{'K':>4}{'G':>4}  {'head':<8}{'ratio':>7}{'floor':>7}{'saved MiB':>10}{'images/s':>10}"]
+    lines = [f"{'method':<20}{'K':>4}{'G':>3}  {'head':<8}{'step':<23}{'ratio':>6}{'floor':>7}{'saved MiB':>11}{'images/s':>10}"]
     for r in rows:
-        lines.append(f"{r['method']:<22}{r['K']:>4}{r['G']:>4}  {r['head']:<8}{r['ratio']:>7.2f}{r['floor']:>7.2f}"
-                     f"{r['saved_mb']:>10.0f}{r['images_per_s']:>10.0f}")
+        lines.append(f"{r['method']:<20}{r['K']:>4}{r['G']:>3}  {r['head']:<8}{r['step']:<23}{r['ratio']:>6.2f}{r['floor']:>7.2f}"
+                     f"{r['saved_mb']:>11.0f}{r['images_per_s']:>10.0f}")
     return "\n".join(lines)
 
 
@@ -95,7 +87,7 @@ def configure(parser):
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--depth", type=int, default=32, help="depth of the ResNet (default 32)")
-    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--batch", type=int, help="images a step (default 128, on a GPU 1024)")
     parser.add_argument("--rounds", type=int, default=15, help="timed steps of each configuration")
 
 
@@ -106,8 +98,10 @@ def main(args):
         row = pipeline_row()
         print(json.dumps(row) if args.json else "\n".join(f"{key:<28}{value}" for key, value in row.items()))
         return 0
-    rows = step_rows(args.device, args.depth, args.batch, args.rounds)
+    on_gpu = torch.device(args.device).type == "cuda"
+    batch = args.batch or (1024 if on_gpu else 128)
+    rows = step_rows(args.device, args.depth, batch, args.rounds)
+    where = torch.cuda.get_device_name(args.device) if on_gpu else f"{torch.get_num_threads()} threads, float32"
     print(json.dumps(rows) if args.json else
-          f"ResNet-{args.depth}, batch {args.batch}, {args.device}, {torch.get_num_threads()} threads, float32 "
-          f"channels_last, torch {torch.__version__}\n{table(rows)}")
+          f"ResNet-{args.depth}, batch {batch}, {args.device}, {where}, torch {torch.__version__}\n{table(rows)}")
     return 0

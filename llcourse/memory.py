@@ -1,5 +1,6 @@
-"""The memory that autograd keeps for the backward pass."""
+"""The memory that autograd keeps for the backward pass, and the most that a whole process held."""
 
+import sys
 from copy import deepcopy
 
 import torch
@@ -52,3 +53,14 @@ def saved_bytes(net, x, y):
     with SavedBytes(net) as meter:
         net.backward(x, y)
     return meter.peak
+
+
+def process_peak(device):
+    """The most bytes this process has held so far: on a GPU its tensors there, else all its memory; None if unknown."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    try:
+        import resource  # not on Windows
+    except ImportError:
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -16,8 +16,8 @@ def data():
 
 
 def results():
-    """The folder of recorded runs."""
-    return root() / "results"
+    """The folder of recorded runs: $LLCOURSE_RESULTS, or results/ in the checkout."""
+    return Path(os.environ.get("LLCOURSE_RESULTS") or root() / "results").expanduser()
 
 
 def user_cache():

@@ -10,18 +10,21 @@ PRECISIONS = {"auto": None, "float32": None, "bfloat16": torch.bfloat16}  # the 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Hyper-parameters: SGD with Nesterov momentum, a linear warm-up and a cosine to zero (both per step).
+    """Hyper-parameters: SGD with momentum, a linear warm-up and a cosine to zero (both per step).
 
     batch: images a step.   lr: peak learning rate.   warmup: epochs of warm-up from warmup_lr.
+    drops: shares of the epochs, such as (0.5, 0.75), after which lr falls to a fifth; they replace the cosine.
     precision: "float32", "bfloat16" (autocast), or "auto": bfloat16 where the hardware computes in it.
     """
 
     batch: int = 128
     lr: float = 0.1
     momentum: float = 0.9
+    nesterov: bool = True
     weight_decay: float = 5e-4
     warmup: float = 1.0
     warmup_lr: float = 0.01
+    drops: tuple = ()
     augment: bool = True
     precision: str = "auto"
 
@@ -36,6 +39,8 @@ class Recipe:
         warmup = min(self.warmup, epochs / 2)
         if epoch < warmup:
             return self.warmup_lr + (self.lr - self.warmup_lr) * epoch / warmup
+        if self.drops:
+            return self.lr * 0.2 ** sum(epoch >= share * epochs for share in self.drops)
         return self.lr * (1 + math.cos(math.pi * (epoch - warmup) / (epochs - warmup))) / 2
 
     def dtype(self, device):

@@ -1,5 +1,6 @@
 """Training a LocalNetwork: a run that can be interrupted, saved and resumed."""
 
+import json
 import math
 import time
 from dataclasses import asdict
@@ -14,6 +15,11 @@ from .history import History
 from .progress import progress
 from .recipe import Recipe
 from .schedules import SCHEDULES
+from .steps import EagerStep, FastStep
+from .timing import round_robin
+
+
+SAVE_SECONDS = 5  # epochs shorter than that are not saved one by one: a file on the disk takes its time
 
 
 class NonFiniteLoss(RuntimeError):
@@ -32,10 +38,11 @@ class Run:
     """One training run, epoch by epoch. `fit` goes on from wherever the run stands.
 
     Every random choice of an epoch follows from (seed, epoch), so a resumed run repeats an uninterrupted one bit for
-    bit. Moves `net` to the images' device and to channels_last.
+    bit. Moves `net` to the images' device and to channels_last. fast: compile the modules and, on a GPU, replay each
+    step as a CUDA graph (see steps.FastStep): worth its minute of preparation where a run takes many.
     """
 
-    def __init__(self, net, images, epochs, *, schedule="synchronous", recipe=None, seed=0):
+    def __init__(self, net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, fast=False):
         if schedule not in SCHEDULES:
             raise ValueError(f"no schedule is called {schedule!r}; there are {', '.join(SCHEDULES)}")
         if epochs < 1:
@@ -47,24 +54,22 @@ class Run:
         self.phases = SCHEDULES[schedule](net, epochs)
         self.epochs = sum(phase.epochs for phase in self.phases)
         self.history = History()
-        self.optimizer = torch.optim.SGD(
-            net.parameters(), lr=0.0, momentum=self.recipe.momentum, nesterov=self.recipe.momentum > 0,
-            weight_decay=self.recipe.weight_decay, fused=self.device.type in ("cpu", "cuda"))
+        self.step = (FastStep if fast else EagerStep)(net, self.recipe)
         self.config = {
-            "epochs": epochs, "schedule": schedule, "seed": seed, "recipe": asdict(self.recipe),
-            "precision": str(net.precision), "device": self.device.type, "reach": net.reach.tolist(),
+            "epochs": epochs, "schedule": schedule, "seed": seed, "recipe": json.loads(json.dumps(asdict(self.recipe))),
+            "fast": fast, "precision": str(net.precision), "device": self.device.type, "reach": net.reach.tolist(),
             "images": _digest(*(t.cpu().numpy().tobytes() for t in (
                 images.train_x, images.train_y, images.test_x, images.test_y))),
             "network": _digest(*(f"{n} {tuple(p.shape)}".encode() for n, p in net.named_parameters()))}
 
-    def fit(self, checkpoint=None):
-        """Train to the end and return the history; with `checkpoint`, save to that file after every epoch.
+    def fit(self, checkpoint=None, label="training"):
+        """Train to the end and return the history; with `checkpoint`, save to that file at ends of epochs.
 
-        An interrupt (Ctrl-C, or the notebook's stop button) takes the network back to the end of the last finished
-        epoch and raises KeyboardInterrupt; `fit` again goes on from there.
+        label: what stands before the progress bar. An interrupt (Ctrl-C, or the notebook's stop button) takes the
+        network back to the end of the last finished epoch and raises KeyboardInterrupt; `fit` again goes on from there.
         """
-        steps = self._steps_per_epoch()
-        with progress(total=self.epochs * steps, initial=len(self.history.rows) * steps, label="training") as bar:
+        steps, saved = self._steps_per_epoch(), -math.inf
+        with progress(total=self.epochs * steps, initial=len(self.history.rows) * steps, label=label) as bar:
             while len(self.history.rows) < self.epochs:
                 before = self._state(clone=True)
                 try:
@@ -72,10 +77,13 @@ class Run:
                 except BaseException as error:
                     self._restore(before)
                     if isinstance(error, KeyboardInterrupt):
+                        if checkpoint:
+                            self.save(checkpoint)
                         raise KeyboardInterrupt(self._interrupted(checkpoint)) from None
                     raise
-                if checkpoint:
+                if checkpoint and (time.monotonic() - saved > SAVE_SECONDS or len(self.history.rows) == self.epochs):
                     self.save(checkpoint)
+                    saved = time.monotonic()
         return self.history
 
     def _epoch(self, bar):
@@ -84,22 +92,16 @@ class Run:
             done -= self.phases[phase_index].epochs
             phase_index += 1
         phase, net, recipe = self.phases[phase_index], self.net, self.recipe
-        net.train()
-        for part in (*net.body[: phase.frozen], *net.heads[: phase.frozen]):
-            part.eval()
+        self._freeze(phase)
         key = self.seed * 1_000_003 + len(self.history.rows)
         generator = torch.Generator(self.device).manual_seed(key)
         steps, losses = self._steps_per_epoch(), []
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             torch.manual_seed(key)  # for dropout and the like inside modules
             for step, (x, y) in enumerate(self.images.batches(recipe.batch, generator, augment=recipe.augment)):
-                for group in self.optimizer.param_groups:
-                    group["lr"] = recipe.lr_at(done + step / steps, phase.epochs)
-                self.optimizer.zero_grad(set_to_none=True)
-                losses.append(net.backward(x, y, losses=phase.losses))
+                losses.append(self.step(x, y, recipe.lr_at(done + step / steps, phase.epochs), phase.losses))
                 if self.device.type == "cpu":  # elsewhere a look at the value would make the host wait for the device
                     self._check_finite(losses[-1:], phase.losses, step)
-                self.optimizer.step()
                 bar.update()
         net.train()
         self._check_finite(losses, phase.losses, 0)
@@ -110,6 +112,26 @@ class Run:
         return {"epoch": len(self.history.rows) + 1, "phase": phase_index,
                 "loss": [mean if i in phase.losses else None for i, mean in enumerate(means)], "accuracy": accuracy,
                 "seconds": time.perf_counter() - began}
+
+    def _freeze(self, phase):
+        """All in train mode but the modules and heads that a phase keeps frozen."""
+        self.net.train()
+        for part in (*self.net.body[: phase.frozen], *self.net.heads[: phase.frozen]):
+            part.eval()
+
+    def seconds_left(self):
+        """About how long `fit` will take, from a few steps of each phase that are undone. Evaluation is left out."""
+        x, y = next(self.images.batches(self.recipe.batch, torch.Generator(self.device)))
+        before, seconds, end = self._state(clone=True), 0.0, 0
+        for phase in self.phases:
+            end += phase.epochs
+            epochs = min(phase.epochs, max(0, end - len(self.history.rows)))
+            self._freeze(phase)
+            (one,) = round_robin([lambda losses=phase.losses: self.step(x, y, 0.0, losses)], 4, self.device)
+            seconds += epochs * self._steps_per_epoch() * one
+        self.net.train()
+        self._restore(before)
+        return seconds
 
     def _steps_per_epoch(self):
         return math.ceil((len(self.images.train_y) - 1) / self.recipe.batch)  # a last batch of one image is left out
@@ -146,30 +168,24 @@ class Run:
 
     def _state(self, clone=False):
         state = {f"net.{name}": t for name, t in self.net.state_dict().items()}
-        for n, p in enumerate(self.optimizer.param_groups[0]["params"]):
-            momentum = self.optimizer.state.get(p, {}).get("momentum_buffer")
-            if momentum is not None:
-                state[f"momentum.{n}"] = momentum
+        state |= {f"momentum.{n}": buffer for n, buffer in enumerate(self.step.momentum)}
         return {name: t.detach().clone() if clone else t for name, t in state.items()}
 
     def _restore(self, state):
         self.net.load_state_dict({k[4:]: t for k, t in state.items() if k.startswith("net.")})
-        for n, p in enumerate(self.optimizer.param_groups[0]["params"]):
-            self.optimizer.state.pop(p, None)
-            if f"momentum.{n}" in state:
-                momentum = torch.empty_like(p).copy_(state[f"momentum.{n}"])  # in p's memory format
-                self.optimizer.state[p]["momentum_buffer"] = momentum
+        for n, buffer in enumerate(self.step.momentum):
+            buffer.copy_(state[f"momentum.{n}"])
 
 
-def train(net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, checkpoint=None):
+def train(net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, checkpoint=None, fast=False):
     """Train `net` on `images`; return its History.
 
     epochs: how long each module trains (sequential schedules take K times as many).   schedule: a name in
-    schedules.SCHEDULES.   recipe: a Recipe.   checkpoint: a file to save to after every epoch; if it is there already,
+    schedules.SCHEDULES.   recipe: a Recipe.   checkpoint: a file to save to at ends of epochs; if it is there already,
     the run goes on from it: after an interrupt, the same call resumes. (Without a file: run = Run(...), run.fit(), and
-    run.fit() again.) Raises NonFiniteLoss, CheckpointError, ValueError.
+    run.fit() again.)   fast: compiled and captured steps, see Run. Raises NonFiniteLoss, CheckpointError, ValueError.
     """
-    run = Run(net, images, epochs, schedule=schedule, recipe=recipe, seed=seed)
+    run = Run(net, images, epochs, schedule=schedule, recipe=recipe, seed=seed, fast=fast)
     if checkpoint and Path(checkpoint).exists():
         run.load(checkpoint)
     return run.fit(checkpoint)

@@ -21,7 +21,7 @@ standin = pytest.StashKey[bool]()
 def only_standin():
     """True if the images that a chapter would load without a network are generated ones."""
     from llcourse import data
-    from llcourse.course.results import image_source
+    from llcourse.results import image_source
 
     try:
         with contextlib.redirect_stdout(io.StringIO()):

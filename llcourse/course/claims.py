@@ -3,7 +3,8 @@
 import json
 import os
 
-from . import results, session
+from .. import results
+from . import session
 
 
 def claim(text, value, over):

@@ -9,8 +9,8 @@ import nbformat
 import numpy as np
 import torch
 
-from .. import paths
-from . import chapters, results, session
+from .. import paths, results
+from . import chapters, session
 
 
 def record(number, path, seeds, jobs=1):

@@ -5,7 +5,8 @@ import sys
 
 import nbformat
 
-from . import chapters, record, results, session
+from .. import results
+from . import chapters, record, session
 
 
 def configure(parser):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from .results import image_source
+from ..results import image_source
 
 active = None  # the Session that `begin` made last; a notebook has one
 

@@ -5,7 +5,8 @@ import json
 import pytest
 import torch
 
-from llcourse.course import claims, results, session
+from llcourse import results
+from llcourse.course import claims, session
 from llcourse.course.claims import claim, margins
 
 

@@ -8,7 +8,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_output
 
 from llcourse import paths
-from llcourse.course import results
+from llcourse import results
 from llcourse.data import DataError, Source
 from tests import nbval_hooks
 

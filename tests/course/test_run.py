@@ -8,7 +8,8 @@ from nbformat.v4 import new_code_cell
 
 from llcourse import paths
 from llcourse.__main__ import main
-from llcourse.course import chapters, record, results
+from llcourse import results
+from llcourse.course import chapters, record
 from llcourse.data import Source
 
 # Like claim() under a recording, without torch: a kernel then starts in a second.
@@ -113,12 +114,13 @@ def test_finished_seeds_are_kept_and_half_a_seed_is_not(checkout, executions, ca
 
 def test_seeds_of_other_code_or_images_are_not_mixed(checkout, executions, monkeypatch):
     ran, _ = executions
-    for change in (lambda: checkout("1"), lambda: checkout("2"),
+    for change in (lambda: checkout("1", "claim(A)", "after"), lambda: checkout("2", "claim(A)", "after"),
                    lambda: monkeypatch.setattr(results, "image_source", lambda: Source("official", "here", "cd" * 32))):
         change()
         ran.clear()
         assert main(["run", "03", "--seeds", "2"]) == 0 and ran == [0, 1]
     ran.clear()
+    checkout("2", "claim(A)", "after the last claim no value depends on it")
     assert main(["run", "03", "--seeds", "2"]) == 0 and ran == []
 
 

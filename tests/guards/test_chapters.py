@@ -6,8 +6,8 @@ import warnings
 import nbformat
 import pytest
 
-from llcourse import paths
-from llcourse.course import chapters, exercises, results
+from llcourse import paths, reproduce, results
+from llcourse.course import chapters, exercises
 from tests.guards.cards import faults
 from tests.guards.claimed import GOOD_MARGIN, claimed, margin, margin_faults
 from tests.guards.links import broken_links
@@ -64,6 +64,13 @@ def test_claims_hold_with_a_margin(chapter):
     for row in recorded["claims"]:
         if margin(row) < GOOD_MARGIN:
             warnings.warn(f"chapter {number}: {row['text']!r} holds by {margin(row):.1f} standard deviations; aim at 5")
+
+
+def test_paper_scale_tables_are_the_recorded_ones(chapter):
+    for cell in chapter[2].cells:
+        for suite in re.findall(r'reproduce\.table\("([\w-]+)"\)', cell.source) if cell.cell_type == "code" else []:
+            shown = "".join(output.get("text", "") for output in cell.outputs)
+            assert reproduce.table(suite) in shown, f"{suite} was recorded since: python -m llcourse run {chapter[0]} --inplace"
 
 
 def test_notebooks_folder_holds_chapters_only():

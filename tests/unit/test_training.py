@@ -1,7 +1,10 @@
 """The loop: it learns, reproduces bit for bit, resumes, stops at a broken loss, and schedules do what they say."""
 
+import shutil
+
 import pytest
 import torch
+from torch._dynamo.utils import counters
 
 from llcourse import History, NonFiniteLoss, Recipe, Run, measure, networks, reach, train
 from llcourse.checkpoint import CheckpointError
@@ -198,3 +201,28 @@ def test_no_epochs_are_refused(images):
 
 def test_an_empty_history_says_so():
     assert "no epoch finished" in repr(History())
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="compiling for a CPU needs a C++ compiler")
+@pytest.mark.parametrize("schedule", ["synchronous", "sequential"])
+def test_fast_steps_compute_what_eager_steps_do(images, schedule):
+    whole, compiled = network(), network()
+    expected = train(whole, images, 2, schedule=schedule, recipe=PLAIN)
+    run = Run(compiled, images, 2, schedule=schedule, recipe=PLAIN, fast=True)
+    counters.clear()
+    history = run.fit()
+    assert counters["frames"]["ok"] >= 4  # two modules and two heads were compiled, not passed through
+    for row, other in zip(history.rows, expected.rows):
+        assert [x or 0 for x in row["loss"]] == pytest.approx([x or 0 for x in other["loss"]], rel=1e-4)
+    for name, tensor in compiled.state_dict().items():
+        assert torch.allclose(tensor, whole.state_dict()[name], atol=1e-4), name
+
+
+def test_seconds_left_are_measured_and_leave_no_trace(images):
+    run, untouched = Run(network(), images, 4, recipe=PLAIN), network()
+    whole = run.seconds_left()
+    assert same(weights(run.net), weights(untouched)) and not any(buffer.any() for buffer in run.step.momentum)
+    train(untouched, images, 4, recipe=PLAIN)
+    run.fit()
+    assert same(weights(run.net), weights(untouched))
+    assert 0.1 < whole / sum(row["seconds"] for row in run.history.rows) < 2 and run.seconds_left() == 0

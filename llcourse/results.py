@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from .. import data, paths
+from . import data, paths
 
 
 def image_source():
@@ -18,16 +18,20 @@ def image_source():
     return data.load("cifar10", train=10, test=10).source
 
 
-def provenance(command):
-    """Who measured: command, commit, whether the tree was clean, versions, processor, images and date."""
+def provenance(command, device=None):
+    """Who measured: command, commit, whether the tree was clean, versions, processor, images and date.
+
+    Files in results/ do not make a tree unclean: a suite goes on while its first runs are still uncommitted.
+    """
     source = image_source()
+    on_gpu = torch.cuda.is_available() if device is None else torch.device(device).type == "cuda"
     return {
         "command": command,
         "commit": _git("rev-parse", "HEAD") or None,
-        "clean": _git("status", "--porcelain") == "",
+        "clean": _git("status", "--porcelain", "--", ".", ":(exclude)results") == "",
         "versions": {"python": platform.python_version()} | {
             name: importlib.metadata.version(name) for name in ("torch", "torchvision", "numpy")},
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else f"cpu ({platform.machine()})",
+        "device": torch.cuda.get_device_name(device) if on_gpu else f"cpu ({platform.machine()})",
         "cores": os.cpu_count(),
         "data": {"kind": source.kind, "sha256": source.sha256},
         "date": date.today().isoformat(),
@@ -59,5 +63,15 @@ def write(file, contents):
     file = Path(file)
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(f".{file.name}.{os.getpid()}")
-    part.write_text(json.dumps(contents, indent=1) + "\n", encoding="utf-8")
+    part.write_text(_lines(contents), encoding="utf-8")
     os.replace(part, file)
+
+
+def _lines(contents):
+    """JSON with a line an entry, and a line an item in a list of objects: short, and readable as a diff."""
+    entries = []
+    for key, value in contents.items():
+        rows = isinstance(value, list) and value and isinstance(value[0], dict)
+        text = "[\n  " + ",\n  ".join(map(json.dumps, value)) + "\n ]" if rows else json.dumps(value)
+        entries.append(f" {json.dumps(key)}: {text}")
+    return "{\n" + ",\n".join(entries) + "\n}\n"

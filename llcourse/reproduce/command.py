@@ -1,0 +1,108 @@
+"""`python -m llcourse reproduce SUITE`: the runs of a suite, each in a process of its own, within a budget of time."""
+
+import multiprocessing
+import os
+import sys
+import threading
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+
+import torch
+
+from .. import results
+from . import recorded, suites
+from .run import Job, execute, folder
+
+
+def configure(parser):
+    parser.add_argument("suite", choices=suites.SUITES, help="what to train")
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="train at seeds 0 .. N-1 (default 1)")
+    parser.add_argument("--epochs", type=int, help="another total than the suite's; such runs lie apart and enter no chapter")
+    parser.add_argument("--device", help="cuda or cpu (default: a GPU where there is one)")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time, each on its share of the cores (default 1)")
+    parser.add_argument("--minutes", type=float, help="a budget: no run is started that would not end within it")
+
+
+def main(args):
+    """Train what is missing and print the table; 1 if a run failed or the arguments cannot be, else 0."""
+    suite = suites.named(args.suite)
+    epochs = suite.epochs if args.epochs is None else args.epochs
+    device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if problem := _problem(args, suite, epochs, device):
+        print(problem, file=sys.stderr)
+        return 1
+    provenance = results.provenance(_command(args), device)
+    if provenance["data"]["kind"] == "standin":
+        print("results are recorded on CIFAR-10, and none is here: python -m llcourse data cifar10", file=sys.stderr)
+        return 1
+    deadline = None if args.minutes is None else time.time() + 60 * args.minutes
+    threads = max(1, torch.get_num_threads() // args.jobs)
+    jobs = [Job(args.suite, c.name, seed, epochs, device, threads, deadline, provenance)
+            for seed in range(args.seeds) for c in suite.configurations]  # a second seed tells less than a missing row
+    missing = [job for job in jobs if not job.file.exists()]
+    print(f"{args.suite}: {len(jobs) - len(missing)} of {len(jobs)} runs are there, {len(missing)} to make on {device}; "
+          f"results go to {folder(args.suite, epochs)}", flush=True)
+    failed = work_off(missing, args.jobs)
+    print("\n" + recorded.table(args.suite, epochs))
+    return int(failed)
+
+
+def _problem(args, suite, epochs, device):
+    """Why these arguments cannot be, or None."""
+    try:
+        for configuration in suite.configurations:
+            suite.epochs_of_a_phase(configuration, epochs)
+        torch.empty(0, device=device)
+    except (ValueError, RuntimeError, AssertionError) as error:
+        return str(error).splitlines()[0]
+    if args.seeds < 1 or args.jobs < 1:
+        return f"at least one seed and one job are needed; got {args.seeds} and {args.jobs}"
+    return None
+
+
+def _command(args):
+    options = {"seeds": args.seeds, "epochs": args.epochs, "device": args.device, "jobs": args.jobs, "minutes": args.minutes}
+    given = [f" --{name} {value}" for name, value in options.items() if value not in (None, 1)]
+    return f"python -m llcourse reproduce {args.suite}" + "".join(given)
+
+
+def work_off(jobs, width):
+    """Make `jobs`, `width` at a time, one line a run; True if one failed. Ctrl-C loses nothing that is finished."""
+    failed, began, finished = False, time.time(), 0
+    with ThreadPoolExecutor(width) as pool:
+        running = {pool.submit(_apart, job, width): job for job in jobs}
+        try:
+            for n, future in enumerate(as_completed(running), 1):
+                job, minutes = running[future], (time.time() - began) / 60
+                try:
+                    reason = future.result()
+                except Exception as error:  # of any kind, in a process of its own: the other runs go on
+                    failed, reason = True, f"FAILED, {type(error).__name__}: {error}"
+                finished += reason is None
+                left = f"; about {minutes / finished * (len(jobs) - n):.0f} minutes left" if finished else ""
+                print(f"[{n}/{len(jobs)}] {job.name}: {reason or _summary(job)}{left}", flush=True)
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+            print("\nstopped: what is finished is kept, and the same command goes on from here", file=sys.stderr)
+            return True
+    return failed
+
+
+def _apart(job, width):
+    """`execute` in a fresh process: its peak memory is its own, and where it dies the others live."""
+    if job.deadline is not None and time.time() > job.deadline:
+        return "not started, no time is left"
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin_process, (width == 1,)) as process:
+        return process.submit(execute, job).result()
+
+
+def _begin_process(with_bar):
+    if not with_bar:
+        os.environ["LLCOURSE_PROGRESS"] = "0"  # bars of several runs would write over each other
+    parent = multiprocessing.parent_process()
+    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()  # no run outlives its command
+
+
+def _summary(job):
+    run = results.read(job.file)
+    return f"error {run['error']:.2f} % in {run['minutes']:.1f} minutes"

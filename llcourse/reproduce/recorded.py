@@ -1,0 +1,64 @@
+"""Reading recorded runs: tables beside the published values, and learning curves."""
+
+import numpy as np
+
+from .. import results
+from ..history import History
+from . import suites
+from .run import folder
+
+
+def runs(suite, epochs=None):
+    """{configuration's name: [the contents of its files, by seed]}; an empty list where none is recorded."""
+    found = {c.name: [] for c in suites.named(suite).configurations}
+    for file in sorted(folder(suite, epochs).glob("*.json")):
+        run = results.read(file)
+        found[run["name"]].append(run)
+    return {name: sorted(recorded, key=lambda run: run["seed"]) for name, recorded in found.items()}
+
+
+def histories(suite, seed=0):
+    """{label: History} of the recorded runs of one seed, as plots.curves takes them."""
+    labels = {c.name: _label(c) for c in suites.named(suite).configurations}
+    return {labels[name]: History(run["history"]) for name, recorded in runs(suite).items()
+            for run in recorded if run["seed"] == seed}
+
+
+def _label(c):
+    return f"{c.method}, K = {c.K}" if c.K > 1 else c.method
+
+
+def table(suite, epochs=None):
+    """Test errors of a suite as text: ours with the spread over seeds, the published ones, the difference in points.
+
+    What is not recorded yet says so, and the last lines say where the runs come from and which command makes the rest.
+    """
+    spec, recorded = suites.named(suite), runs(suite, epochs)
+    compared = any(c.published for c in spec.configurations)
+    lines = [f"{spec.title}, {epochs or spec.epochs} epochs: test error (%)",
+             f"{'method':<18}{'K':>3}  {'head':<8}{'seeds':>6}{'error':>8}{'spread':>8}"
+             + (f"{'published':>16}{'difference':>12}" if compared else "")]
+    methods = list(dict.fromkeys(c.method for c in spec.configurations))
+    for c in sorted(spec.configurations, key=lambda c: (methods.index(c.method), c.K)):
+        errors = [run["error"] for run in recorded[c.name]]
+        cells = f"{c.method:<18}{c.K:>3}  {c.head if c.K > 1 else '-':<8}"
+        spread = f"{np.std(errors, ddof=1):.2f}" if len(errors) > 1 else "-"
+        cells += f"{len(errors):>6}{np.mean(errors):>8.2f}{spread:>8}" if errors else f"{'not yet recorded':>22}"
+        if c.published:
+            mean, std = c.published
+            cells += f"{f'{mean:.2f} +- {std:.2f}':>16}" + (f"{np.mean(errors) - mean:>+12.2f}" if errors else "")
+        lines.append(cells.rstrip())
+    return "\n".join([*lines, *_origin(suite, spec, recorded)])
+
+
+def _origin(suite, spec, recorded):
+    """Lines that say what the table stands on."""
+    every = [run for found in recorded.values() for run in found]
+    yield f"published values: {spec.source}"
+    if every:
+        devices = ", ".join(sorted({run["device"] for run in every}))
+        yield f"ours: {len(every)} runs on {devices}, {', '.join(sorted({run['precision'] for run in every}))}, last epoch"
+    if any(run["data"]["kind"] == "imagefolder" for run in every):
+        yield "the images were an ImageFolder copy of CIFAR-10 (see results/README.md): about a point can come from that"
+    if not all(recorded.values()):
+        yield f"to record what is missing: python -m llcourse reproduce {suite}"

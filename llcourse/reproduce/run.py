@@ -1,0 +1,99 @@
+"""One run of a suite: trained, resumed where it stopped, and written to one JSON file."""
+
+import time
+from dataclasses import asdict, dataclass
+
+import torch
+
+from .. import data, memory, paths, results
+from ..training import Run
+from . import suites
+
+EVALUATION = 1.15  # a run takes about this much longer than its training steps
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one process is asked to do. deadline: in seconds of time.time(), None for no limit."""
+
+    suite: str
+    configuration: str
+    seed: int
+    epochs: int
+    device: str
+    threads: int
+    deadline: float | None
+    provenance: dict
+
+    @property
+    def name(self):
+        return f"{self.configuration}-seed{self.seed}"
+
+    @property
+    def file(self):
+        return folder(self.suite, self.epochs) / f"{self.name}.json"
+
+    @property
+    def checkpoint(self):
+        return self.file.with_name(f".{self.name}.safetensors")  # beside the result it becomes; git ignores it
+
+
+def folder(suite, epochs=None):
+    """Where a suite's runs lie; those of another length than its own lie apart, and git ignores them."""
+    usual = suites.named(suite).epochs
+    return paths.results() / (suite if epochs in (None, usual) else f"{suite}-{epochs}-epochs")
+
+
+def execute(job):
+    """Train and write the file. Returns None, or why the run was not started.
+
+    A run that was stopped goes on from the end of its last finished epoch.
+    """
+    suite = suites.named(job.suite)
+    configuration = suite.configuration(job.configuration)
+    torch.set_num_threads(job.threads)
+    run = prepare(job, suite, configuration, data.load("cifar10", seed=0, device=job.device))
+    if job.checkpoint.exists():
+        run.load(job.checkpoint)
+    if job.deadline is not None:
+        needed, left = run.seconds_left() * EVALUATION / 60, (job.deadline - time.time()) / 60
+        if needed > left:
+            return f"needs about {needed:.1f} minutes, {max(left, 0):.1f} are left"
+    run.fit(job.checkpoint, label=job.name)
+    results.write(job.file, record(job, configuration, run))
+    job.checkpoint.unlink()
+    return None
+
+
+def prepare(job, suite, configuration, images):
+    """The Run of a job: the seed sets the weights and the order of batches."""
+    torch.manual_seed(job.seed)
+    return Run(suite.make(configuration), images, suite.epochs_of_a_phase(configuration, job.epochs),
+               schedule=configuration.schedule, recipe=suite.recipe, seed=job.seed,
+               fast=torch.device(job.device).type == "cuda")
+
+
+def record(job, configuration, run):
+    """The contents of a run's file, as results/run.schema.json describes them."""
+    rows = [{**row, "loss": _rounded(row["loss"], 4), "accuracy": _rounded(row["accuracy"], 2),
+             "seconds": round(row["seconds"], 3)} for row in run.history.rows]
+    peak = memory.process_peak(job.device)
+    return {
+        "suite": job.suite, "name": configuration.name, "seed": job.seed, "epochs": job.epochs,
+        "configuration": {"method": configuration.method, "K": configuration.K, "head": configuration.head,
+                          "reach": run.net.reach.tolist(), "schedule": configuration.schedule},
+        "network": suites.named(job.suite).network().name,
+        "recipe": asdict(run.recipe),
+        "precision": str(run.net.precision or torch.float32).removeprefix("torch."),
+        "step": "eager" if not run.config["fast"] else "compiled and captured",
+        "threads": job.threads,
+        "history": rows,
+        "error": round(100 - rows[-1]["accuracy"][-1], 2),
+        "minutes": round(sum(row["seconds"] for row in rows) / 60, 2),
+        "peak_memory_mb": None if peak is None else round(peak / 2**20),
+        **job.provenance,
+    }
+
+
+def _rounded(values, digits):
+    return [None if value is None else round(value, digits) for value in values]

@@ -1,0 +1,104 @@
+"""The suites: what is trained, on which recipe, and what the papers report for it.
+
+Adding a suite is writing its list of configurations, the most informative first, and naming it in SUITES.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from .. import networks, reach
+from ..recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One row of a suite's table.
+
+    method: as printed.   K, head: how the network is cut.   reach: a function of K.   schedule: a name in
+    schedules.SCHEDULES.   published: (test error, its standard deviation) in percent, or None where no source has one.
+    """
+
+    method: str
+    K: int = 1
+    head: str = "linear"
+    reach: Callable = reach.local
+    schedule: str = "synchronous"
+    published: tuple | None = None
+
+    @property
+    def name(self):
+        """What its files are called: dgl-k4-1c2f. A network in one piece has no auxiliary head to name."""
+        cut = f" k{self.K} {self.head}" if self.K > 1 else ""
+        return f"{self.method}{cut}".lower().replace(" ", "-")
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A list of configurations that share network, recipe and total of epochs, and the source of their published values.
+
+    network: a function without arguments that makes a networks.Network.
+    """
+
+    title: str
+    network: Callable
+    recipe: Recipe
+    epochs: int
+    configurations: tuple
+    source: str
+
+    def make(self, configuration):
+        """The network of a configuration, cut: a LocalNetwork."""
+        c = configuration
+        return self.network().cut(c.K, c.head, c.reach(c.K))
+
+    def epochs_of_a_phase(self, configuration, epochs):
+        """Sequential training shares the total out, so that every module gets as many. ValueError if it does not divide."""
+        K = configuration.K if configuration.schedule == "sequential" else 1
+        if epochs < 1 or epochs % K:
+            raise ValueError(f"{epochs} epochs cannot be shared out equally to the {K} modules of {configuration.name}; "
+                             f"choose a multiple of {K}")
+        return epochs // K
+
+    def configuration(self, name):
+        return next(c for c in self.configurations if c.name == name)
+
+
+def named(name):
+    """The suite called `name`; ValueError, with the names there are, for any other."""
+    if name not in SUITES:
+        raise ValueError(f"no suite is called {name!r}; there are {', '.join(SUITES)}")
+    return SUITES[name]
+
+
+INFOPRO = "InfoPro (Wang et al. 2021), table 2: mean and standard deviation of five runs"
+
+SUITES = {
+    "dgl-table": Suite(
+        "ResNet-32, CIFAR-10", partial(networks.resnet, 32),
+        Recipe(batch=1024, lr=0.8, weight_decay=1e-4, warmup=10), 160,
+        (Configuration("Backprop", published=(7.37, 0.10)),
+         Configuration("DGL", 4, "1c2f", published=(11.48, 0.20)),
+         Configuration("Greedy SL", 4, published=(16.07, 0.46)),
+         Configuration("DGL", 16, "1c2f", published=(16.21, 0.36)),
+         Configuration("Greedy SL", 16, published=(24.59, 0.83)),
+         Configuration("DGL", 2, "1c2f", published=(8.69, 0.12)),
+         Configuration("Greedy SL", 2, published=(10.30, 0.20)),
+         Configuration("DGL", 8, "1c2f", published=(14.17, 0.28)),
+         Configuration("Greedy SL", 8, published=(21.19, 0.52))),
+        INFOPRO),
+    "dgl-heads": Suite(
+        "six-layer CNN, CIFAR-10", networks.cnn6,
+        Recipe(batch=128, lr=0.1, nesterov=False, warmup=0, drops=(0.3, 0.6, 0.9)), 50,
+        tuple(Configuration("DGL", 6, head) for head in ("mlp-sr", "mlp", "cnn", "linear"))
+        + (Configuration("Backprop"),),
+        "none that we could verify; the study is section 5.1 of DGL (Belilovsky et al. 2020)"),
+    "dgl-short": Suite(
+        "ResNet-20, CIFAR-10", partial(networks.resnet, 20), Recipe(), 20,
+        (Configuration("Backprop"),
+         Configuration("DGL", 4, "1c2f"),
+         Configuration("DGL", 10, "1c2f"),
+         Configuration("Sequential greedy", 4, "1c2f", schedule="sequential"),
+         Configuration("DGL", 2, "1c2f")),
+        "none, this is a scale made for two CPU cores"),
+}

@@ -1,0 +1,32 @@
+"""Every committed run is whole, follows the schema and is what its suite describes."""
+
+import json
+
+import jsonschema
+import pytest
+
+from llcourse import paths, results
+from llcourse.reproduce.suites import SUITES
+
+FOLDER = paths.root() / "results"
+FILES = sorted(file for name in SUITES for file in (FOLDER / name).glob("*.json"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
+def test_run(file):
+    run, suite = results.read(file), SUITES[file.parent.name]
+    jsonschema.validate(run, json.loads((FOLDER / "run.schema.json").read_text(encoding="utf-8")))
+    c = suite.configuration(run["name"])
+    assert file.name == f"{c.name}-seed{run['seed']}.json" and run["suite"] == file.parent.name
+    assert (run["epochs"], len(run["history"])) == (suite.epochs, suite.epochs)
+    assert run["configuration"] == {"method": c.method, "K": c.K, "head": c.head, "schedule": c.schedule,
+                                    "reach": c.reach(c.K).tolist()}
+    assert run["recipe"]["lr"] == suite.recipe.lr and run["recipe"]["batch"] == suite.recipe.batch
+    assert run["error"] == pytest.approx(100 - run["history"][-1]["accuracy"][-1], abs=0.01)
+    assert run["clean"] and run["commit"], "recorded from code that no commit holds"
+
+
+def test_results_hold_nothing_else():
+    known = {"README.md", "run.schema.json", "minutes.json", "claims", *SUITES}
+    strangers = {p.name for p in FOLDER.iterdir()} - known
+    assert not {name for name in strangers if not name.endswith("-epochs")}

@@ -1,0 +1,174 @@
+"""Suites are trained, resumed, kept within a budget and written as the schema says; the table tells what is there."""
+
+import json
+import time
+from functools import partial
+
+import jsonschema
+import pytest
+from PIL import Image
+
+from llcourse import data, networks, paths, reach, reproduce, results
+from llcourse.__main__ import main
+from llcourse.data import Source
+from llcourse.recipe import Recipe
+from llcourse.reproduce import command, run, suites
+from llcourse.reproduce.suites import Configuration, Suite
+from llcourse.schedules import SCHEDULES
+
+SCHEMA = json.loads((paths.root() / "results" / "run.schema.json").read_text(encoding="utf-8"))
+TINY = Suite(
+    "tiny", partial(networks.resnet, 8, width=4, classes=4, shape=(3, 16, 16)), Recipe(batch=24, precision="float32"), 2,
+    (Configuration("Backprop", published=(20.0, 0.5)), Configuration("DGL", 2, "linear", published=(30.0, 0.5)),
+     Configuration("Sequential greedy", 2, schedule="sequential")),
+    "a test")
+
+
+@pytest.fixture
+def tiny(monkeypatch, tmp_path, images):
+    """A suite that trains in this process in a second, its results in a temporary folder."""
+    monkeypatch.setenv("LLCOURSE_RESULTS", str(tmp_path))
+    monkeypatch.setitem(suites.SUITES, "tiny", TINY)
+    monkeypatch.setattr(data, "load", lambda *args, **kwargs: images)
+    monkeypatch.setattr(results, "image_source", lambda: Source("imagefolder", "here", "ab" * 32))
+    monkeypatch.setattr(command, "_apart", lambda job, width: command.execute(job))
+    return tmp_path / "tiny"
+
+
+def job(configuration="dgl-k2-linear", seed=0, deadline=None):
+    return run.Job("tiny", configuration, seed, 2, "cpu", 1, deadline, results.provenance("python -m llcourse reproduce tiny"))
+
+
+def untimed(file):
+    record = results.read(file)
+    rows = [{**row, "seconds": 0} for row in record["history"]]
+    return record | {"history": rows, "minutes": 0, "peak_memory_mb": 0}
+
+
+@pytest.mark.parametrize("suite", suites.SUITES.values(), ids=list(suites.SUITES))
+def test_suites_can_be_made(suite):
+    names = [c.name for c in suite.configurations]
+    assert len(set(names)) == len(names)
+    for c in suite.configurations:
+        assert suite.make(c).K == c.K and c.schedule in SCHEDULES
+        assert suite.epochs_of_a_phase(c, suite.epochs) >= 1
+
+
+def test_what_the_infopro_paper_reports():
+    published = {c.name: c.published[0] for c in suites.SUITES["dgl-table"].configurations}
+    assert published["backprop"] == 7.37 and published["dgl-k16-1c2f"] == 16.21 and published["greedy-sl-k8-linear"] == 21.19
+    assert suites.SUITES["dgl-table"].recipe == Recipe(batch=1024, lr=0.8, weight_decay=1e-4, warmup=10, warmup_lr=0.01)
+
+
+def test_recipes_with_drops():
+    recipe = suites.SUITES["dgl-heads"].recipe
+    assert [round(recipe.lr_at(epoch, 50), 5) for epoch in (0, 14.9, 15, 30, 45)] == [0.1, 0.1, 0.02, 0.004, 0.0008]
+
+
+def test_a_suite_is_recorded_and_a_second_call_makes_nothing_again(tiny, capsys):
+    assert main(["reproduce", "tiny", "--seeds", "2"]) == 0
+    files = sorted(tiny.iterdir())
+    assert [f.name for f in files] == [f"{name}-seed{seed}.json" for name in
+                                       ("backprop", "dgl-k2-linear", "sequential-greedy-k2-linear") for seed in (0, 1)]
+    for file in files:
+        jsonschema.validate(results.read(file), SCHEMA)
+    first = results.read(tiny / "dgl-k2-linear-seed0.json")
+    assert first["configuration"]["reach"] == reach.local(2).tolist() and len(first["history"]) == 2
+    assert first["error"] == pytest.approx(100 - first["history"][-1]["accuracy"][-1], abs=0.01)
+    printed = capsys.readouterr().out
+    assert "[6/6]" in printed and "minutes left" in printed and "+- 0.50" in printed and "not yet recorded" not in printed
+    times = [f.stat().st_mtime_ns for f in files]
+    assert main(["reproduce", "tiny", "--seeds", "2"]) == 0 and "6 of 6 runs are there" in capsys.readouterr().out
+    assert [f.stat().st_mtime_ns for f in files] == times
+
+
+def test_a_killed_run_goes_on_where_it_stopped(tiny, monkeypatch, images):
+    run.execute(job())
+    expected = untimed(job().file)
+    job().file.unlink()
+    batches, left = images.batches, iter(range(4))  # three steps an epoch: killed in the second
+
+    def killed(*args, **kwargs):
+        for pair in batches(*args, **kwargs):
+            if next(left, None) is None:
+                raise SystemExit
+            yield pair
+
+    monkeypatch.setattr(images, "batches", killed)
+    with pytest.raises(SystemExit):
+        run.execute(job())
+    assert job().checkpoint.exists() and not job().file.exists()
+    monkeypatch.setattr(images, "batches", batches)
+    seen = []
+    monkeypatch.setattr(run.Run, "_epoch", lambda self, bar, epoch=run.Run._epoch: seen.append(1) or epoch(self, bar))
+    run.execute(job())
+    assert untimed(job().file) == expected and len(seen) == 1
+    assert [f.name for f in tiny.iterdir()] == [job().file.name]
+
+
+def test_nothing_starts_that_cannot_end_in_time(tiny, capsys):
+    assert "needs about" in run.execute(job(deadline=time.time() - 1)) and not tiny.exists()
+    assert run.execute(job(deadline=time.time() + 600)) is None and job().file.exists()
+    assert main(["reproduce", "tiny", "--minutes", "0"]) == 0
+    assert "2 to make" in (printed := capsys.readouterr().out) and "backprop-seed0: needs about" in printed
+    assert [f.name for f in tiny.iterdir()] == [job().file.name]
+
+
+def test_a_run_that_fails_costs_no_other(tiny, monkeypatch, capsys):
+    def execute(asked):
+        if asked.configuration == "backprop":
+            raise MemoryError("no memory left")
+        return run.execute(asked)
+
+    monkeypatch.setattr(command, "execute", execute)
+    assert main(["reproduce", "tiny"]) == 1
+    assert "backprop-seed0: FAILED, MemoryError: no memory left" in capsys.readouterr().out
+    assert len(list(tiny.iterdir())) == 2
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["--epochs", "3"], "3 epochs cannot be shared out equally to the 2 modules"),
+    (["--epochs", "0"], "0 epochs"), (["--seeds", "0"], "got 0 and 1"), (["--jobs", "0"], "got 1 and 0"),
+    (["--device", "nowhere"], "nowhere"),
+])
+def test_arguments_that_cannot_be(tiny, capsys, arguments, words):
+    assert main(["reproduce", "tiny", *arguments]) == 1
+    assert words in capsys.readouterr().err and not tiny.exists()
+
+
+def test_nothing_is_recorded_on_the_standin(tiny, monkeypatch, capsys):
+    monkeypatch.setattr(results, "image_source", lambda: Source("standin", "no network", "ab" * 32))
+    assert main(["reproduce", "tiny"]) == 1
+    assert "python -m llcourse data cifar10" in capsys.readouterr().err and not tiny.exists()
+
+
+def test_runs_of_another_length_lie_apart(tiny):
+    assert main(["reproduce", "tiny", "--epochs", "4"]) == 0
+    assert len(list((tiny.parent / "tiny-4-epochs").iterdir())) == 3 and not tiny.exists()
+    assert not any(reproduce.runs("tiny").values())
+
+
+def test_the_table_says_what_is_there_and_what_is_missing(tiny):
+    for seed, error in enumerate((28.0, 29.0)):
+        run.execute(job(seed=seed))
+        results.write(job(seed=seed).file, results.read(job(seed=seed).file) | {"error": error})
+    lines = reproduce.table("tiny").splitlines()
+    assert lines[2].split() == ["Backprop", "1", "-", "not", "yet", "recorded", "20.00", "+-", "0.50"]
+    assert lines[3].split() == ["DGL", "2", "linear", "2", "28.50", "0.71", "30.00", "+-", "0.50", "-1.50"]
+    assert "ImageFolder copy" in lines[-2] and lines[-1] == "to record what is missing: python -m llcourse reproduce tiny"
+    assert list(reproduce.histories("tiny")) == ["DGL, K = 2"]
+
+
+def test_in_a_process_of_its_own(tmp_path, monkeypatch):
+    for split, images in (("train", 3), ("test", 1)):
+        for label, name in enumerate(data.SETS["cifar10"].classes):
+            folder = tmp_path / "cifar10" / split / name
+            folder.mkdir(parents=True)
+            for n in range(images):
+                Image.new("RGB", (32, 32), (25 * label, 80 * n, 0)).save(folder / f"{n}.png")
+    monkeypatch.setenv("LLCOURSE_DATA", str(tmp_path))
+    monkeypatch.setenv("LLCOURSE_RESULTS", str(tmp_path / "results"))
+    made_by = results.provenance("python -m llcourse reproduce dgl-short --epochs 1")
+    asked = run.Job("dgl-short", "backprop", 0, 1, "cpu", 1, None, made_by)
+    assert command._apart(asked, 1) is None
+    jsonschema.validate(results.read(tmp_path / "results" / "dgl-short-1-epochs" / "backprop-seed0.json"), SCHEMA)
