@@ -39,6 +39,8 @@ def step_rows(device="cpu", depth=32, batch=128, rounds=15):
     """
     torch.manual_seed(0)
     on_gpu = torch.device(device).type == "cuda"
+    if on_gpu:
+        torch.cuda.set_device(device if torch.device(device).index is not None else 0)  # where graphs are captured
     x, y = torch.randn(batch, 3, 32, 32, device=device), torch.randint(0, 10, (batch,), device=device)
     layout = torch.channels_last
     plain = networks.resnet(depth).to(device, memory_format=torch.contiguous_format if on_gpu else layout)

@@ -1,11 +1,11 @@
 """Checkpoints: tensors and a JSON record in one safetensors file, written so that a crash leaves the old file whole."""
 
 import json
-import os
-from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+
+from .atomic import replacing
 
 
 class CheckpointError(RuntimeError):
@@ -14,16 +14,8 @@ class CheckpointError(RuntimeError):
 
 def save(path, tensors, record):
     """Write {name: tensor} and a JSON-able dict to `path`, atomically; missing folders are made."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
+    with replacing(path) as partial:
         save_file({name: t.contiguous() for name, t in tensors.items()}, partial, {"record": json.dumps(record)})
-        with open(partial, "rb+") as file:
-            os.fsync(file.fileno())  # on the disk before it takes the old file's name
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def load(path, device):

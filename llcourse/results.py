@@ -6,11 +6,13 @@ import os
 import platform
 import subprocess
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
 
 import torch
 
 from . import data, paths
+from .atomic import replacing
 
 
 def image_source():
@@ -38,8 +40,19 @@ def provenance(command, device=None):
     }
 
 
+def code_digest():
+    """A short name for the package's code and its torch: what was computed under one is not mixed with another's."""
+    digest = sha256(torch.__version__.encode())
+    for file in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
 def _git(*arguments):
-    run = subprocess.run(["git", *arguments], cwd=paths.root(), capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    try:
+        run = subprocess.run(["git", *arguments], cwd=paths.root(), capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    except FileNotFoundError:  # a machine without git
+        return None
     return run.stdout.strip() if run.returncode == 0 else None
 
 
@@ -60,11 +73,8 @@ def read(file):
 
 def write(file, contents):
     """Write JSON so that a reader sees the old file or the new one, never half of one."""
-    file = Path(file)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".{file.name}.{os.getpid()}")
-    part.write_text(_lines(contents), encoding="utf-8")
-    os.replace(part, file)
+    with replacing(file) as partial:
+        partial.write_text(_lines(contents), encoding="utf-8")
 
 
 def _lines(contents):

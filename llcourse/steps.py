@@ -49,10 +49,11 @@ class FastStep(EagerStep):
         super().__init__(net, recipe)
         self.shape, self.graphs, self.fast = None, {}, net
         if compiled:
-            import torch._dynamo  # late: importing it takes seconds
+            from torch._dynamo import config as dynamo  # late: importing it takes seconds
+            from torch._functorch import config as functorch
 
-            # Modules share their code, so every kind of block counts against the one limit of recompilations.
-            torch._dynamo.config.recompile_limit = max(64, torch._dynamo.config.recompile_limit)
+            dynamo.recompile_limit = max(64, dynamo.recompile_limit)  # modules share their code, so all kinds count together
+            functorch.donated_buffer = False  # else no graph could be kept for a second loss
             self.fast = LocalNetwork([torch.compile(m, dynamic=False) for m in net.body],
                                      [torch.compile(m, dynamic=False) for m in net.heads], net.reach, net.loss)
             self.fast.precision = net.precision

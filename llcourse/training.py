@@ -96,7 +96,7 @@ class Run:
         key = self.seed * 1_000_003 + len(self.history.rows)
         generator = torch.Generator(self.device).manual_seed(key)
         steps, losses = self._steps_per_epoch(), []
-        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(key)  # for dropout and the like inside modules
             for step, (x, y) in enumerate(self.images.batches(recipe.batch, generator, augment=recipe.augment)):
                 losses.append(self.step(x, y, recipe.lr_at(done + step / steps, phase.epochs), phase.losses))
@@ -126,6 +126,8 @@ class Run:
         for phase in self.phases:
             end += phase.epochs
             epochs = min(phase.epochs, max(0, end - len(self.history.rows)))
+            if not epochs:
+                continue
             self._freeze(phase)
             (one,) = round_robin([lambda losses=phase.losses: self.step(x, y, 0.0, losses)], 4, self.device)
             seconds += epochs * self._steps_per_epoch() * one

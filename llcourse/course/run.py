@@ -6,6 +6,7 @@ import sys
 import nbformat
 
 from .. import results
+from ..atomic import replacing
 from . import chapters, record, session
 
 
@@ -45,10 +46,8 @@ def _execute(number, path, inplace):
     measured = results.provenance(f"python -m llcourse run {number} --inplace") if inplace else None  # before it rewrites
     notebook, minutes, error = chapters.execute(path)
     target = path if inplace and not error else chapters.executed() / path.name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_suffix(".part")
-    nbformat.write(chapters.clean(notebook), part)
-    os.replace(part, target)
+    with replacing(target) as partial:
+        nbformat.write(chapters.clean(notebook), partial)
     print(f"{number}: {'stopped after' if error else 'done in'} {minutes:.2f} minutes, "
           f"{os.path.relpath(target)} has the outputs", flush=True)
     if error:

@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 import time
+import traceback
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 
 import torch
@@ -31,13 +32,12 @@ def main(args):
     if problem := _problem(args, suite, epochs, device):
         print(problem, file=sys.stderr)
         return 1
-    provenance = results.provenance(_command(args), device)
-    if provenance["data"]["kind"] == "standin":
+    if results.image_source().kind == "standin":
         print("results are recorded on CIFAR-10, and none is here: python -m llcourse data cifar10", file=sys.stderr)
         return 1
     deadline = None if args.minutes is None else time.time() + 60 * args.minutes
     threads = max(1, torch.get_num_threads() // args.jobs)
-    jobs = [Job(args.suite, c.name, seed, epochs, device, threads, deadline, provenance)
+    jobs = [Job(args.suite, c.name, seed, epochs, device, threads, deadline, _command(args))
             for seed in range(args.seeds) for c in suite.configurations]  # a second seed tells less than a missing row
     missing = [job for job in jobs if not job.file.exists()]
     print(f"{args.suite}: {len(jobs) - len(missing)} of {len(jobs)} runs are there, {len(missing)} to make on {device}; "
@@ -62,35 +62,40 @@ def _problem(args, suite, epochs, device):
 
 def _command(args):
     options = {"seeds": args.seeds, "epochs": args.epochs, "device": args.device, "jobs": args.jobs, "minutes": args.minutes}
-    given = [f" --{name} {value}" for name, value in options.items() if value not in (None, 1)]
+    given = [f" --{name} {value}" for name, value in options.items()
+             if value is not None and (name, value) not in (("seeds", 1), ("jobs", 1))]
     return f"python -m llcourse reproduce {args.suite}" + "".join(given)
 
 
 def work_off(jobs, width):
     """Make `jobs`, `width` at a time, one line a run; True if one failed. Ctrl-C loses nothing that is finished."""
-    failed, began, finished = False, time.time(), 0
+    failed, began, finished, stop = False, time.time(), 0, threading.Event()
     with ThreadPoolExecutor(width) as pool:
-        running = {pool.submit(_apart, job, width): job for job in jobs}
         try:
+            running = {pool.submit(_apart, job, width, stop): job for job in jobs}
             for n, future in enumerate(as_completed(running), 1):
                 job, minutes = running[future], (time.time() - began) / 60
                 try:
-                    reason = future.result()
+                    said = future.result() or _summary(job)
+                    finished += job.file.exists()
                 except Exception as error:  # of any kind, in a process of its own: the other runs go on
-                    failed, reason = True, f"FAILED, {type(error).__name__}: {error}"
-                finished += reason is None
+                    traceback.print_exception(error)
+                    failed, said = True, f"FAILED, {type(error).__name__}: {error}"
                 left = f"; about {minutes / finished * (len(jobs) - n):.0f} minutes left" if finished else ""
-                print(f"[{n}/{len(jobs)}] {job.name}: {reason or _summary(job)}{left}", flush=True)
+                print(f"[{n}/{len(jobs)}] {job.name}: {said}{left}", flush=True)
         except KeyboardInterrupt:
-            pool.shutdown(cancel_futures=True)
             print("\nstopped: what is finished is kept, and the same command goes on from here", file=sys.stderr)
+            stop.set()
+            for process in multiprocessing.active_children():
+                process.terminate()  # each has saved its epochs
+            pool.shutdown(cancel_futures=True)
             return True
     return failed
 
 
-def _apart(job, width):
+def _apart(job, width, stop):
     """`execute` in a fresh process: its peak memory is its own, and where it dies the others live."""
-    if job.deadline is not None and time.time() > job.deadline:
+    if stop.is_set() or (job.deadline is not None and time.time() > job.deadline):
         return "not started, no time is left"
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin_process, (width == 1,)) as process:
         return process.submit(execute, job).result()

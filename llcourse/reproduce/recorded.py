@@ -13,7 +13,8 @@ def runs(suite, epochs=None):
     found = {c.name: [] for c in suites.named(suite).configurations}
     for file in sorted(folder(suite, epochs).glob("*.json")):
         run = results.read(file)
-        found[run["name"]].append(run)
+        if run["name"] in found:
+            found[run["name"]].append(run)
     return {name: sorted(recorded, key=lambda run: run["seed"]) for name, recorded in found.items()}
 
 
@@ -25,7 +26,7 @@ def histories(suite, seed=0):
 
 
 def _label(c):
-    return f"{c.method}, K = {c.K}" if c.K > 1 else c.method
+    return f"{c.method}, K = {c.K}, {c.head}" if c.K > 1 else c.method
 
 
 def table(suite, epochs=None):
@@ -48,17 +49,17 @@ def table(suite, epochs=None):
             mean, std = c.published
             cells += f"{f'{mean:.2f} +- {std:.2f}':>16}" + (f"{np.mean(errors) - mean:>+12.2f}" if errors else "")
         lines.append(cells.rstrip())
-    return "\n".join([*lines, *_origin(suite, spec, recorded)])
+    return "\n".join([*lines, *_origin(suite, epochs, recorded)])
 
 
-def _origin(suite, spec, recorded):
+def _origin(suite, epochs, recorded):
     """Lines that say what the table stands on."""
     every = [run for found in recorded.values() for run in found]
-    yield f"published values: {spec.source}"
+    yield f"published values: {suites.named(suite).source}"
     if every:
         devices = ", ".join(sorted({run["device"] for run in every}))
         yield f"ours: {len(every)} runs on {devices}, {', '.join(sorted({run['precision'] for run in every}))}, last epoch"
     if any(run["data"]["kind"] == "imagefolder" for run in every):
         yield "the images were an ImageFolder copy of CIFAR-10 (see results/README.md): about a point can come from that"
     if not all(recorded.values()):
-        yield f"to record what is missing: python -m llcourse reproduce {suite}"
+        yield f"to record what is missing: python -m llcourse reproduce {suite}" + (f" --epochs {epochs}" if epochs else "")

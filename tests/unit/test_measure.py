@@ -33,7 +33,7 @@ def test_accuracy_is_counted_in_eval_mode_and_modes_come_back(images):
 
 def test_bench_rows_have_the_promised_keys():
     rows = bench.step_rows(batch=2, rounds=1)
-    assert set(rows[0]) == {"method", "K", "G", "head", "ratio", "floor", "saved_mb", "images_per_s"}
+    assert set(rows[0]) == {"method", "K", "G", "head", "step", "ratio", "floor", "saved_mb", "images_per_s"}
     assert rows[0]["ratio"] == 1 and {(r["method"], r["K"], r["head"]) for r in rows} >= {
         ("DGL", 4, "1c2f"), ("DGL", 16, "1c2f"), ("DGL", 16, "linear")}
     assert bench.table(rows).count("\n") == len(rows)

@@ -1,6 +1,11 @@
 """Suites are trained, resumed, kept within a budget and written as the schema says; the table tells what is there."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import threading
 import time
 from functools import partial
 
@@ -31,12 +36,12 @@ def tiny(monkeypatch, tmp_path, images):
     monkeypatch.setitem(suites.SUITES, "tiny", TINY)
     monkeypatch.setattr(data, "load", lambda *args, **kwargs: images)
     monkeypatch.setattr(results, "image_source", lambda: Source("imagefolder", "here", "ab" * 32))
-    monkeypatch.setattr(command, "_apart", lambda job, width: command.execute(job))
+    monkeypatch.setattr(command, "_apart", lambda job, width, stop: command.execute(job))
     return tmp_path / "tiny"
 
 
 def job(configuration="dgl-k2-linear", seed=0, deadline=None):
-    return run.Job("tiny", configuration, seed, 2, "cpu", 1, deadline, results.provenance("python -m llcourse reproduce tiny"))
+    return run.Job("tiny", configuration, seed, 2, "cpu", 1, deadline, "python -m llcourse reproduce tiny")
 
 
 def untimed(file):
@@ -156,10 +161,12 @@ def test_the_table_says_what_is_there_and_what_is_missing(tiny):
     assert lines[2].split() == ["Backprop", "1", "-", "not", "yet", "recorded", "20.00", "+-", "0.50"]
     assert lines[3].split() == ["DGL", "2", "linear", "2", "28.50", "0.71", "30.00", "+-", "0.50", "-1.50"]
     assert "ImageFolder copy" in lines[-2] and lines[-1] == "to record what is missing: python -m llcourse reproduce tiny"
-    assert list(reproduce.histories("tiny")) == ["DGL, K = 2"]
+    assert list(reproduce.histories("tiny")) == ["DGL, K = 2, linear"]
 
 
-def test_in_a_process_of_its_own(tmp_path, monkeypatch):
+@pytest.fixture
+def pictures(tmp_path, monkeypatch):
+    """A copy of CIFAR-10 of three training images a class; results in a temporary folder."""
     for split, images in (("train", 3), ("test", 1)):
         for label, name in enumerate(data.SETS["cifar10"].classes):
             folder = tmp_path / "cifar10" / split / name
@@ -168,7 +175,41 @@ def test_in_a_process_of_its_own(tmp_path, monkeypatch):
                 Image.new("RGB", (32, 32), (25 * label, 80 * n, 0)).save(folder / f"{n}.png")
     monkeypatch.setenv("LLCOURSE_DATA", str(tmp_path))
     monkeypatch.setenv("LLCOURSE_RESULTS", str(tmp_path / "results"))
-    made_by = results.provenance("python -m llcourse reproduce dgl-short --epochs 1")
-    asked = run.Job("dgl-short", "backprop", 0, 1, "cpu", 1, None, made_by)
-    assert command._apart(asked, 1) is None
-    jsonschema.validate(results.read(tmp_path / "results" / "dgl-short-1-epochs" / "backprop-seed0.json"), SCHEMA)
+    return tmp_path / "results"
+
+
+def test_in_a_process_of_its_own(pictures):
+    asked = run.Job("dgl-short", "backprop", 0, 1, "cpu", 1, None, "python -m llcourse reproduce dgl-short --epochs 1")
+    assert command._apart(asked, 1, threading.Event()) is None
+    jsonschema.validate(results.read(pictures / "dgl-short-1-epochs" / "backprop-seed0.json"), SCHEMA)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_stopped_command_leaves_a_checkpoint_and_no_orphan(pictures, number):
+    folder = pictures / "dgl-short-40000-epochs"
+    process = subprocess.Popen([sys.executable, "-m", "llcourse", "reproduce", "dgl-short", "--epochs", "40000"],
+                               cwd=paths.root(), stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: list(folder.glob(".*.safetensors")), 60)
+    run_of_it = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout.split()
+    process.send_signal(number)  # to the parent alone
+    process.wait(20)
+    wait_until(lambda: not any(alive(int(pid)) for pid in run_of_it), 20)
+    assert run_of_it and list(folder.glob(".*.safetensors")) and not list(folder.glob("*.json"))
+    assert number == signal.SIGKILL or "goes on from here" in process.stderr.read()
+    process.stderr.close()
+
+
+def wait_until(condition, seconds):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+        return True
+    except ProcessLookupError:
+        return False
