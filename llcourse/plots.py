@@ -113,6 +113,7 @@ def curves(histories, column="accuracy", module=-1, label="test accuracy (%)"):
     figure, axes = plt.subplots(figsize=(6, 3.4))
     for name, history in histories.items():
         axes.plot(range(1, len(history.rows) + 1), history.column(column, module), marker="o", markersize=3, label=name)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_xlabel("epoch")
     axes.set_ylabel(label)
     axes.legend(frameon=False)

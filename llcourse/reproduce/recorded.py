@@ -20,9 +20,15 @@ def runs(suite, epochs=None):
 
 def histories(suite, seed=0):
     """{label: History} of the recorded runs of one seed, as plots.curves takes them."""
-    labels = {c.name: _label(c) for c in suites.named(suite).configurations}
-    return {labels[name]: History(run["history"]) for name, recorded in runs(suite).items()
-            for run in recorded if run["seed"] == seed}
+    recorded = runs(suite)
+    return {_label(c): History(run["history"]) for c in _by_method(suite) for run in recorded[c.name] if run["seed"] == seed}
+
+
+def _by_method(suite):
+    """The configurations as a table lists them: method by method, K rising."""
+    configurations = suites.named(suite).configurations
+    methods = list(dict.fromkeys(c.method for c in configurations))
+    return sorted(configurations, key=lambda c: (methods.index(c.method), c.K))
 
 
 def _label(c):
@@ -30,21 +36,22 @@ def _label(c):
 
 
 def table(suite, epochs=None):
-    """Test errors of a suite as text: ours with the spread over seeds, the published ones, the difference in points.
+    """Test errors of a suite as text: ours, their spread over seeds and gap to backprop, the published, the difference.
 
     What is not recorded yet says so, and the last lines say where the runs come from and which command makes the rest.
     """
     spec, recorded = suites.named(suite), runs(suite, epochs)
     compared = any(c.published for c in spec.configurations)
     lines = [f"{spec.title}, {epochs or spec.epochs} epochs: test error (%)",
-             f"{'method':<18}{'K':>3}  {'head':<8}{'seeds':>6}{'error':>8}{'spread':>8}"
+             f"{'method':<18}{'K':>3}  {'head':<8}{'seeds':>6}{'error':>8}{'spread':>8}{'gap':>8}"
              + (f"{'published':>16}{'difference':>12}" if compared else "")]
-    methods = list(dict.fromkeys(c.method for c in spec.configurations))
-    for c in sorted(spec.configurations, key=lambda c: (methods.index(c.method), c.K)):
+    backprop = [run["error"] for run in recorded.get("backprop", [])]
+    for c in _by_method(suite):
         errors = [run["error"] for run in recorded[c.name]]
         cells = f"{c.method:<18}{c.K:>3}  {c.head if c.K > 1 else '-':<8}"
         spread = f"{np.std(errors, ddof=1):.2f}" if len(errors) > 1 else "-"
-        cells += f"{len(errors):>6}{np.mean(errors):>8.2f}{spread:>8}" if errors else f"{'not yet recorded':>22}"
+        gap = f"{np.mean(errors) - np.mean(backprop):+.2f}" if errors and backprop and c.name != "backprop" else "-"
+        cells += f"{len(errors):>6}{np.mean(errors):>8.2f}{spread:>8}{gap:>8}" if errors else f"{'not yet recorded':>30}"
         if c.published:
             mean, std = c.published
             cells += f"{f'{mean:.2f} +- {std:.2f}':>16}" + (f"{np.mean(errors) - mean:>+12.2f}" if errors else "")

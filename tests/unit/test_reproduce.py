@@ -159,9 +159,12 @@ def test_the_table_says_what_is_there_and_what_is_missing(tiny):
         results.write(job(seed=seed).file, results.read(job(seed=seed).file) | {"error": error})
     lines = reproduce.table("tiny").splitlines()
     assert lines[2].split() == ["Backprop", "1", "-", "not", "yet", "recorded", "20.00", "+-", "0.50"]
-    assert lines[3].split() == ["DGL", "2", "linear", "2", "28.50", "0.71", "30.00", "+-", "0.50", "-1.50"]
+    assert lines[3].split() == ["DGL", "2", "linear", "2", "28.50", "0.71", "-", "30.00", "+-", "0.50", "-1.50"]
+    run.execute(job("backprop"))
+    results.write(job("backprop").file, results.read(job("backprop").file) | {"error": 20.25})
+    assert [line.split()[6] for line in reproduce.table("tiny").splitlines()[2:4]] == ["-", "+8.25"]
     assert "ImageFolder copy" in lines[-2] and lines[-1] == "to record what is missing: python -m llcourse reproduce tiny"
-    assert list(reproduce.histories("tiny")) == ["DGL, K = 2, linear"]
+    assert list(reproduce.histories("tiny")) == ["Backprop", "DGL, K = 2, linear"]
 
 
 @pytest.fixture
