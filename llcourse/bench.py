@@ -76,7 +76,7 @@ def step_rows(device="cpu", depth=32, batch=128, rounds=15):
 
 def table(rows):
     """The rows as aligned text."""
-    lines = [f"{'method':<20}{'K':>4}{'G':>3}  {'head':<8}{'step':<23}{'ratio':>6}{'floor':>7}{'saved MiB':>11}{'images/s':>10}"]
+    lines = [f"{'method':<20}{'K':>4}{'G':>3}  {'head':<8}{'step':<23}{'ratio':>6}{'floor':>7}{'kept MiB':>11}{'images/s':>10}"]
     for r in rows:
         lines.append(f"{r['method']:<20}{r['K']:>4}{r['G']:>3}  {r['head']:<8}{r['step']:<23}{r['ratio']:>6.2f}{r['floor']:>7.2f}"
                      f"{r['saved_mb']:>11.0f}{r['images_per_s']:>10.0f}")
