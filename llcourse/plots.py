@@ -110,13 +110,13 @@ def chains(methods):
 
 def curves(histories, column="accuracy", module=-1, label="test accuracy (%)"):
     """One line a run over the epochs. histories: {name: History}."""
-    figure, axes = plt.subplots(figsize=(6, 3.4))
+    figure, axes = plt.subplots(figsize=(7.5, 3.4))
     for name, history in histories.items():
         axes.plot(range(1, len(history.rows) + 1), history.column(column, module), marker="o", markersize=3, label=name)
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_xlabel("epoch")
     axes.set_ylabel(label)
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))  # beside the lines, which fill the axes
     figure.tight_layout()
     return _finish(figure)
 
