@@ -36,7 +36,8 @@ def _label(c):
 
 
 def table(suite, epochs=None):
-    """Test errors of a suite as text: ours, their spread over seeds and gap to backprop, the published, the difference.
+    """Test errors of a suite as text: ours, their spread over seeds, their gap to backprop at the same seeds, the published,
+    the difference to it.
 
     What is not recorded yet says so, and the last lines say where the runs come from and which command makes the rest.
     """
@@ -45,12 +46,13 @@ def table(suite, epochs=None):
     lines = [f"{spec.title}, {epochs or spec.epochs} epochs: test error (%)",
              f"{'method':<18}{'K':>3}  {'head':<8}{'seeds':>6}{'error':>8}{'spread':>8}{'gap':>8}"
              + (f"{'published':>16}{'difference':>12}" if compared else "")]
-    backprop = [run["error"] for run in recorded.get("backprop", [])]
+    backprop = {run["seed"]: run["error"] for run in recorded.get("backprop", [])}
     for c in _by_method(suite):
         errors = [run["error"] for run in recorded[c.name]]
         cells = f"{c.method:<18}{c.K:>3}  {c.head if c.K > 1 else '-':<8}"
         spread = f"{np.std(errors, ddof=1):.2f}" if len(errors) > 1 else "-"
-        gap = f"{np.mean(errors) - np.mean(backprop):+.2f}" if errors and backprop and c.name != "backprop" else "-"
+        gaps = [run["error"] - backprop[run["seed"]] for run in recorded[c.name] if run["seed"] in backprop]
+        gap = f"{np.mean(gaps):+.2f}" if gaps and c.name != "backprop" else "-"
         cells += f"{len(errors):>6}{np.mean(errors):>8.2f}{spread:>8}{gap:>8}" if errors else f"{'not yet recorded':>30}"
         if c.published:
             mean, std = c.published
