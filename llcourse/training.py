@@ -68,23 +68,26 @@ class Run:
         label: what stands before the progress bar. An interrupt (Ctrl-C, or the notebook's stop button) takes the
         network back to the end of the last finished epoch and raises KeyboardInterrupt; `fit` again goes on from there.
         """
-        steps, saved = self._steps_per_epoch(), -math.inf
-        with progress(total=self.epochs * steps, initial=len(self.history.rows) * steps, label=label) as bar:
-            while len(self.history.rows) < self.epochs:
-                before = self._state(clone=True)
-                try:
-                    self.history.rows.append(self._epoch(bar))
-                except BaseException as error:
-                    self._restore(before)
-                    if isinstance(error, KeyboardInterrupt):
-                        if checkpoint:
-                            self.save(checkpoint)
-                        raise KeyboardInterrupt(self._interrupted(checkpoint)) from None
-                    raise
-                if checkpoint and (time.monotonic() - saved > SAVE_SECONDS or len(self.history.rows) == self.epochs):
+        steps, rows, saved = self._steps_per_epoch(), self.history.rows, -math.inf
+        finished = self._state(clone=True), len(rows)
+        try:  # an interrupt may come at any line: only the one assignment below ends an epoch
+            with progress(total=self.epochs * steps, initial=len(rows) * steps, label=label) as bar:
+                while len(rows) < self.epochs:
+                    rows.append(self._epoch(bar))
+                    finished = self._state(clone=True), len(rows)
+                    if checkpoint and (time.monotonic() - saved > SAVE_SECONDS or len(rows) == self.epochs):
+                        self.save(checkpoint)
+                        saved = time.monotonic()
+            return self.history
+        except BaseException as error:
+            state, done = finished
+            self._restore(state)
+            del rows[done:]
+            if isinstance(error, KeyboardInterrupt):
+                if checkpoint:
                     self.save(checkpoint)
-                    saved = time.monotonic()
-        return self.history
+                raise KeyboardInterrupt(self._interrupted(checkpoint)) from None
+            raise
 
     def _epoch(self, bar):
         began, done, phase_index = time.perf_counter(), len(self.history.rows), 0
@@ -123,17 +126,19 @@ class Run:
         """About how long `fit` will take, from a few steps of each phase that are undone. Evaluation is left out."""
         x, y = next(self.images.batches(self.recipe.batch, torch.Generator(self.device)))
         before, seconds, end = self._state(clone=True), 0.0, 0
-        for phase in self.phases:
-            end += phase.epochs
-            epochs = min(phase.epochs, max(0, end - len(self.history.rows)))
-            if not epochs:
-                continue
-            self._freeze(phase)
-            (one,) = round_robin([lambda losses=phase.losses: self.step(x, y, 0.0, losses)], 4, self.device)
-            seconds += epochs * self._steps_per_epoch() * one
-        self.net.train()
-        self._restore(before)
-        return seconds
+        try:
+            for phase in self.phases:
+                end += phase.epochs
+                epochs = min(phase.epochs, max(0, end - len(self.history.rows)))
+                if not epochs:
+                    continue
+                self._freeze(phase)
+                (one,) = round_robin([lambda losses=phase.losses: self.step(x, y, 0.0, losses)], 4, self.device)
+                seconds += epochs * self._steps_per_epoch() * one
+            return seconds
+        finally:
+            self.net.train()
+            self._restore(before)
 
     def _steps_per_epoch(self):
         return math.ceil((len(self.images.train_y) - 1) / self.recipe.batch)  # a last batch of one image is left out

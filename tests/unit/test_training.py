@@ -1,12 +1,14 @@
 """The loop: it learns, reproduces bit for bit, resumes, stops at a broken loss, and schedules do what they say."""
 
+import sys
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
 from torch._dynamo.utils import counters
 
-from llcourse import History, NonFiniteLoss, Recipe, Run, measure, networks, reach, train
+from llcourse import History, NonFiniteLoss, Recipe, Run, measure, networks, reach, train, training
 from llcourse.checkpoint import CheckpointError
 
 PLAIN = Recipe(batch=24, lr=0.05, augment=False, precision="float32")
@@ -80,6 +82,42 @@ def test_an_interrupted_run_goes_on_bit_for_bit(images, schedule, epochs):
         run.fit()
     assert run.history.rows[-1]["epoch"] == 2
     assert rows(run.fit()) == rows(expected) and same(weights(whole), weights(broken))
+
+
+def traced(run, visit):
+    """run.fit() with visit((file, line)) called before each line of the package in the second epoch and after it."""
+    package = str(Path(training.__file__).parent)
+
+    def trace(frame, event, arg):
+        if not frame.f_code.co_filename.startswith(package):
+            return None
+        if event == "line" and run.history.rows:
+            visit((frame.f_code.co_filename, frame.f_lineno))
+        return trace
+
+    sys.settrace(trace)
+    try:
+        return run.fit()
+    finally:
+        sys.settrace(None)
+
+
+def test_an_interrupt_at_any_line_loses_nothing(images):
+    lines, whole = {}, Run(network(), images, 3, recipe=PLAIN)
+    expected = traced(whole, lambda line: lines.setdefault(line))
+
+    def stop_at(wanted):
+        def visit(line):
+            if line == wanted:
+                raise KeyboardInterrupt
+        return visit
+
+    assert len(lines) > 60
+    for line in lines:
+        run = Run(network(), images, 3, recipe=PLAIN)
+        with pytest.raises(KeyboardInterrupt, match=r"stopped after \d of 3 epochs; call fit\(\)"):
+            traced(run, stop_at(line))
+        assert rows(run.fit()) == rows(expected) and same(weights(run.net), weights(whole.net)), line
 
 
 @pytest.mark.parametrize("schedule, epochs, recipe", [
