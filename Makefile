@@ -26,7 +26,7 @@ install: $(STAMP)
 
 $(STAMP): requirements.lock pyproject.toml
 	@set -e; \
-	if [ ! -x $(PYBIN) ]; then \
+	if ! $(PYBIN) -m pip --version >/dev/null 2>&1; then \
 	  for p in $(or $(PYTHON),python3.16 python3.15 python3.14 python3.13 python3.12 python3.11 python3 python); do \
 	    if "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$p; break; fi; \
 	  done; \

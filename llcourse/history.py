@@ -9,9 +9,11 @@ class History:
 
     Keys of a row: epoch (from 1), phase (from 0), loss (K mean training losses), accuracy (K test accuracies of the
     heads in percent), seconds. None stands for a loss that was not computed and a head that was not yet trained.
+    standin: whether the images were generated ones; figures say so.
     """
 
     rows: list = field(default_factory=list)
+    standin: bool = False
 
     @property
     def accuracy(self):

@@ -1,6 +1,7 @@
 """LocalNetwork: modules, heads and a reach matrix, and one training step of the three together."""
 
 from collections import namedtuple
+from contextlib import nullcontext
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +19,7 @@ class LocalNetwork(nn.Module):
     logits; the last is the network's own classifier.   reach: a K x K matrix (default: every module its own loss).
     loss: (logits, y) -> scalar.   Parameters are shared with the modules given, not copied.
 
-    `precision` is None for plain float32 or the dtype to autocast the forward pass to.
+    `precision` is the dtype to autocast the forward pass to, or None to leave autocast as it is found.
     """
 
     def __init__(self, body, heads, reach=None, loss=F.cross_entropy):
@@ -58,8 +59,10 @@ class LocalNetwork(nn.Module):
             f"head {i + 1}": h for i, h in enumerate(self.heads)}
 
     def autocast(self):
-        device = next(self.parameters()).device.type
-        return torch.autocast(device, dtype=self.precision, enabled=self.precision is not None)
+        if self.precision is None:
+            return nullcontext()
+        # No cache of cast weights: each is cast once anyway, and one that outlives its step would hide every update.
+        return torch.autocast(next(self.parameters()).device.type, dtype=self.precision, cache_enabled=False)
 
     def forward(self, x):
         """Logits of the last head: (batch, classes)."""
@@ -100,6 +103,8 @@ class LocalNetwork(nn.Module):
                         pending.append((j, self.loss(self.heads[j](x), y)))
             while pending:
                 i, loss = pending.pop(0)
+                if not loss.requires_grad:
+                    raise ValueError(f"loss {i + 1} trains nothing: all parameters before it are frozen (requires_grad=False)")
                 loss.backward(inputs=self._trained_by(i, segment.modules[0]), retain_graph=bool(pending))
                 values[i] = loss.detach()
         return values

@@ -1,4 +1,7 @@
-"""Where things lie: the checkout, the data folder, recorded results, this user's cache."""
+"""Where things lie: the checkout, the data folder, recorded results, this user's cache.
+
+A folder named by a variable counts from the checkout: notebooks run in another folder than commands.
+"""
 
 import os
 from pathlib import Path
@@ -12,12 +15,12 @@ def root():
 
 def data():
     """The data folder: $LLCOURSE_DATA, or data/ in the checkout."""
-    return Path(os.environ.get("LLCOURSE_DATA") or root() / "data").expanduser()
+    return root() / Path(os.environ.get("LLCOURSE_DATA") or "data").expanduser()
 
 
 def results():
     """The folder of recorded runs: $LLCOURSE_RESULTS, or results/ in the checkout."""
-    return Path(os.environ.get("LLCOURSE_RESULTS") or root() / "results").expanduser()
+    return root() / Path(os.environ.get("LLCOURSE_RESULTS") or "results").expanduser()
 
 
 def user_cache():

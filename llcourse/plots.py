@@ -19,8 +19,8 @@ def module_colours(K):
     return sns.color_palette("crest", K)
 
 
-def _finish(figure):
-    if data.standin_in_use():
+def _finish(figure, standin):
+    if standin:
         figure.text(0.5, 0.5, "STAND-IN DATA, not CIFAR-10", color="crimson", alpha=0.35, fontsize=20, rotation=15,
                     ha="center", va="center")
     return figure
@@ -118,7 +118,7 @@ def curves(histories, column="accuracy", module=-1, label="test accuracy (%)"):
     axes.set_ylabel(label)
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))  # beside the lines, which fill the axes
     figure.tight_layout()
-    return _finish(figure)
+    return _finish(figure, any(history.standin for history in histories.values()))
 
 
 def by_module(histories):
@@ -131,7 +131,7 @@ def by_module(histories):
     axes.set_ylabel("test accuracy (%)")
     axes.legend(frameon=False)
     figure.tight_layout()
-    return _finish(figure)
+    return _finish(figure, any(history.standin for history in histories.values()))
 
 
 def tradeoff(points, x_label, y_label="test accuracy (%)"):
@@ -147,7 +147,7 @@ def tradeoff(points, x_label, y_label="test accuracy (%)"):
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
     figure.tight_layout()
-    return _finish(figure)
+    return _finish(figure, data.standin_in_use())  # points have no source of their own
 
 
 def bars(values, label, note="{:.0f}"):

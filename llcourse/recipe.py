@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 PRECISIONS = {"auto": None, "float32": None, "bfloat16": torch.bfloat16}  # the dtype to autocast to
@@ -29,6 +30,9 @@ class Recipe:
     precision: str = "auto"
 
     def __post_init__(self):
+        for name, value in vars(self).items():
+            if isinstance(value, np.generic):  # a sweep over np.arange
+                object.__setattr__(self, name, value.item())
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision is {self.precision!r}; it is one of {', '.join(PRECISIONS)}")
         if self.batch < 2:

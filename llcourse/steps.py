@@ -72,7 +72,11 @@ class FastStep(EagerStep):
             return super()._update(net, x, y, losses)
         if self.device.type != "cuda":
             return super()._update(self.fast, x, y, losses)
-        key = losses, tuple(module.training for module in net.body)
+        with torch.cuda.device(self.device):  # where graphs are captured and replayed
+            return self._replay(x, y, losses)
+
+    def _replay(self, x, y, losses):
+        key = losses, tuple(module.training for module in self.net.body)
         if key not in self.graphs:
             self.graphs[key] = self._capture(x, y, losses)
         graph, static_x, static_y, values = self.graphs[key]
@@ -88,7 +92,7 @@ class FastStep(EagerStep):
         before = [t.detach().clone() for t in state]
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
+        with torch.cuda.stream(side), torch.random.fork_rng(devices=[self.device]):
             for _ in range(3):
                 super()._update(self.fast, x, y, losses)
         torch.cuda.current_stream().wait_stream(side)
@@ -97,6 +101,6 @@ class FastStep(EagerStep):
                 tensor.copy_(value)
         self.optimizer.zero_grad(set_to_none=True)  # the capture then allocates the gradients in its own memory
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, stream=side):
             values = super()._update(self.fast, x, y, losses)
         return graph, x, y, values

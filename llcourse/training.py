@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from . import checkpoint as checkpoints
-from . import measure
+from . import interrupts, measure
 from .history import History
 from .progress import progress
 from .recipe import Recipe
@@ -47,16 +47,18 @@ class Run:
             raise ValueError(f"no schedule is called {schedule!r}; there are {', '.join(SCHEDULES)}")
         if epochs < 1:
             raise ValueError(f"training takes at least one epoch; got epochs = {epochs}")
-        self.images, self.recipe, self.seed = images, recipe or Recipe(), seed
+        if len(images.train_y) < 2:
+            raise ValueError(f"BatchNorm needs at least 2 training images; got {len(images.train_y)}")
+        self.images, self.recipe, self.seed = images, recipe or Recipe(), int(seed)
         self.device = images.train_x.device
         self.net = net.to(self.device, memory_format=torch.channels_last)
         self.net.precision = self.recipe.dtype(self.device)
         self.phases = SCHEDULES[schedule](net, epochs)
         self.epochs = sum(phase.epochs for phase in self.phases)
-        self.history = History()
+        self.history = History(standin=images.standin)
         self.step = (FastStep if fast else EagerStep)(net, self.recipe)
         self.config = {
-            "epochs": epochs, "schedule": schedule, "seed": seed, "recipe": json.loads(json.dumps(asdict(self.recipe))),
+            "epochs": epochs, "schedule": schedule, "seed": self.seed, "recipe": json.loads(json.dumps(asdict(self.recipe))),
             "fast": fast, "precision": str(net.precision), "device": self.device.type, "reach": net.reach.tolist(),
             "images": _digest(*(t.cpu().numpy().tobytes() for t in (
                 images.train_x, images.train_y, images.test_x, images.test_y))),
@@ -65,31 +67,38 @@ class Run:
     def fit(self, checkpoint=None, label="training"):
         """Train to the end and return the history; with `checkpoint`, save to that file at ends of epochs.
 
-        label: what stands before the progress bar. An interrupt (Ctrl-C, or the notebook's stop button) takes the
-        network back to the end of the last finished epoch and raises KeyboardInterrupt; `fit` again goes on from there.
+        label: what stands before the progress bar. An interrupt (Ctrl-C, or the notebook's stop button) waits for the
+        end of the step, takes the network back to the end of the last finished epoch and raises KeyboardInterrupt;
+        `fit` again goes on from there. A second interrupt does not wait.
         """
+        try:
+            with interrupts.held() as stop:
+                self._train(checkpoint, label, stop)
+                return self.history
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(self._interrupted(checkpoint)) from None
+
+    def _train(self, checkpoint, label, stop):
         steps, rows, saved = self._steps_per_epoch(), self.history.rows, -math.inf
         finished = self._state(clone=True), len(rows)
-        try:  # an interrupt may come at any line: only the one assignment below ends an epoch
+        try:
             with progress(total=self.epochs * steps, initial=len(rows) * steps, label=label) as bar:
                 while len(rows) < self.epochs:
-                    rows.append(self._epoch(bar))
+                    rows.append(self._epoch(bar, stop))
                     finished = self._state(clone=True), len(rows)
                     if checkpoint and (time.monotonic() - saved > SAVE_SECONDS or len(rows) == self.epochs):
                         self.save(checkpoint)
                         saved = time.monotonic()
-            return self.history
+                    stop()
         except BaseException as error:
             state, done = finished
             self._restore(state)
             del rows[done:]
-            if isinstance(error, KeyboardInterrupt):
-                if checkpoint:
-                    self.save(checkpoint)
-                raise KeyboardInterrupt(self._interrupted(checkpoint)) from None
+            if checkpoint and isinstance(error, KeyboardInterrupt):
+                self.save(checkpoint)
             raise
 
-    def _epoch(self, bar):
+    def _epoch(self, bar, stop):
         began, done, phase_index = time.perf_counter(), len(self.history.rows), 0
         while done >= self.phases[phase_index].epochs:
             done -= self.phases[phase_index].epochs
@@ -106,6 +115,7 @@ class Run:
                 if self.device.type == "cpu":  # elsewhere a look at the value would make the host wait for the device
                     self._check_finite(losses[-1:], phase.losses, step)
                 bar.update()
+                stop()
         net.train()
         self._check_finite(losses, phase.losses, 0)
         trained = {loss for p in self.phases[: phase_index + 1] for loss in p.losses}
@@ -126,19 +136,20 @@ class Run:
         """About how long `fit` will take, from a few steps of each phase that are undone. Evaluation is left out."""
         x, y = next(self.images.batches(self.recipe.batch, torch.Generator(self.device)))
         before, seconds, end = self._state(clone=True), 0.0, 0
-        try:
-            for phase in self.phases:
-                end += phase.epochs
-                epochs = min(phase.epochs, max(0, end - len(self.history.rows)))
-                if not epochs:
-                    continue
-                self._freeze(phase)
-                (one,) = round_robin([lambda losses=phase.losses: self.step(x, y, 0.0, losses)], 4, self.device)
-                seconds += epochs * self._steps_per_epoch() * one
-            return seconds
-        finally:
-            self.net.train()
-            self._restore(before)
+        with interrupts.held():
+            try:
+                for phase in self.phases:
+                    end += phase.epochs
+                    epochs = min(phase.epochs, max(0, end - len(self.history.rows)))
+                    if not epochs:
+                        continue
+                    self._freeze(phase)
+                    (one,) = round_robin([lambda losses=phase.losses: self.step(x, y, 0.0, losses)], 4, self.device)
+                    seconds += epochs * self._steps_per_epoch() * one
+            finally:
+                self.net.train()
+                self._restore(before)
+        return seconds
 
     def _steps_per_epoch(self):
         return math.ceil((len(self.images.train_y) - 1) / self.recipe.batch)  # a last batch of one image is left out
@@ -160,18 +171,19 @@ class Run:
 
     def save(self, path):
         """Write the run to a safetensors file, atomically."""
-        checkpoints.save(path, self._state(), {"config": self.config, "rows": self.history.rows})
+        checkpoints.save(path, self._state(clone=True), {"config": self.config, "rows": self.history.rows})
 
     def load(self, path):
         """Take up the run that `save` wrote. Raises CheckpointError if it was made with other settings."""
         tensors, record = checkpoints.load(path, self.device)
-        other = [f"{k}: {record['config'].get(k)} there, {v} here" for k, v in self.config.items()
-                 if record["config"].get(k) != v]
+        there = record.get("config", {})
+        other = [f"{k}: {there.get(k)} there, {v} here" for k, v in self.config.items()
+                 if there.get(k) != v]
         if other:
             raise checkpoints.CheckpointError(f"{path} belongs to another run ({'; '.join(other)}); "
                                               "name another file, or move this one away to start afresh")
         self._restore(tensors)
-        self.history = History(record["rows"])
+        self.history = History(record["rows"], self.images.standin)
 
     def _state(self, clone=False):
         state = {f"net.{name}": t for name, t in self.net.state_dict().items()}

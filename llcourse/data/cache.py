@@ -48,7 +48,7 @@ def find(root, key):
         try:
             record = json.loads((folder / "source.json").read_text())
             return Decoded(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS), **record)
-        except (OSError, ValueError, TypeError):  # absent, or damaged: decode again
+        except (OSError, EOFError, ValueError, TypeError):  # absent, or damaged: decode again
             continue
     return None
 

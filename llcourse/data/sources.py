@@ -26,12 +26,14 @@ def load(name="cifar10", train=None, test=None, seed=0, device="cpu", root=None)
     Raises DataError for data that is there but damaged, for an empty or missing folder that was named, and
     for a full disk.
     """
+    global _standin_loaded
     image_set, folder_named = named(name), _named_folder(root)
     try:
         decoded = find(image_set, folder_named)
     except Unavailable as why:
         decoded = standin.generate(image_set, train, test, str(why))
         _announce(image_set, why)
+    _standin_loaded = decoded.kind == "standin"
     chosen = (stratified(decoded.train_y, train, seed, "training images"),
               stratified(decoded.test_y, test, seed, "test images"))
     arrays = (array[rows] for rows, pair in zip(chosen, ((decoded.train_x, decoded.train_y),
@@ -67,14 +69,17 @@ def _fetch_once(image_set, root):
 
 
 def on_disk(name="cifar10", root=None):
-    """True if `load` would find real images without a download. Looks, and decodes nothing."""
-    image_set, root = named(name), paths.data() if root is None else Path(root)
+    """True if `load` would find real images without a download. Looks, and decodes nothing.
+
+    Raises DataError, as `load` does, for an empty or missing folder that was named.
+    """
+    image_set, root = named(name), _named_folder(root)
     return root.is_dir() and bool(cache.find(root, f"{name}-official") or official.present(image_set, root)
                                   or folder.find(image_set, root))
 
 
 def standin_in_use():
-    """True once this process has loaded a stand-in: figures say so."""
+    """True if the images that this process loaded last are a stand-in: figures say so."""
     return _standin_loaded
 
 
@@ -95,8 +100,6 @@ def _named_folder(root):
 
 
 def _announce(image_set, why):
-    global _standin_loaded
-    _standin_loaded = True
     line = "!" * 100
     print(f"{line}\nSTAND-IN: these are generated images, NOT {image_set.title}. No number below means "
           f"anything about {image_set.title}.\nWhy:  {why}\nMend: python -m llcourse data {image_set.name}   "

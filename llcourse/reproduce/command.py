@@ -86,9 +86,12 @@ def work_off(jobs, width):
         except KeyboardInterrupt:
             print("\nstopped: what is finished is kept, and the same command goes on from here", file=sys.stderr)
             stop.set()
-            for process in multiprocessing.active_children():
-                process.terminate()  # each has saved its epochs
-            pool.shutdown(cancel_futures=True)
+            closing = threading.Thread(target=pool.shutdown, kwargs={"cancel_futures": True})
+            closing.start()
+            while closing.is_alive():
+                for process in multiprocessing.active_children():  # again and again: one may just be starting
+                    process.terminate()  # it has saved its epochs
+                closing.join(0.1)
             return True
     return failed
 

@@ -35,8 +35,8 @@ class Job:
 
     @property
     def checkpoint(self):
-        """Beside the result it becomes; git ignores it. Other code does not go on from it."""
-        return self.file.with_name(f".{self.name}-{results.code_digest()}.safetensors")
+        """Beside the result it becomes; git ignores it. Other code, or another number of threads, does not go on from it."""
+        return self.file.with_name(f".{self.name}-{self.threads}-threads-{results.code_digest()}.safetensors")
 
 
 def folder(suite, epochs=None):
@@ -56,7 +56,6 @@ def execute(job):
     torch.set_num_threads(job.threads)
     images = data.load("cifar10", seed=0, device=job.device)
     if images.train_x.is_cuda:
-        torch.cuda.set_device(images.train_x.device)  # where graphs are captured
         torch.backends.cudnn.benchmark = True
     run = prepare(job, suite, configuration, images)
     if checkpoint.exists():

@@ -101,6 +101,16 @@ def test_an_unusable_answer_is_no_traceback(capsys, answer, words):
     assert f"could not use your answer, {words}" in printed(capsys, checks.check, "98.1", answer)
 
 
+def test_a_forgotten_return_is_named(capsys, tmp_path):
+    wrong = learner(tmp_path, "def double(x):\n    2 * x\n")
+    assert printed(capsys, checks.check, "98.1", wrong).startswith("98.1: not yet. your function returned None: does its last")
+
+
+def test_a_module_without_forward_is_not_an_untouched_stub(capsys, tmp_path):
+    wrong = learner(tmp_path, "from torch import nn\n\ndef double(x):\n    return nn.ModuleList()(x)\n")
+    assert "stopped at line 4, `return nn.ModuleList()(x)`: NotImpl" in printed(capsys, checks.check, "98.1", wrong)
+
+
 def test_random_state_and_gradient_mode_stay(capsys):
     def draw_and_switch(x):
         torch.manual_seed(5), random.seed(5), np.random.seed(5)

@@ -5,6 +5,7 @@ import importlib
 import nbformat
 import pytest
 import torch
+from torch import nn
 
 import llcourse
 from llcourse.course import chapters, checks, exercises, solutions
@@ -32,7 +33,7 @@ def wrong_answers(id):
 def stub(id):
     """What the notebook's stub cell defines, as the learner finds it."""
     cells = stubs(nbformat.read(chapters.find(chapter_of(id))[chapter_of(id)], as_version=4))
-    namespace = {"__name__": "__main__", "ll": llcourse, "torch": torch, "F": torch.nn.functional, "nn": torch.nn,
+    namespace = {"__name__": "__main__", "ll": llcourse, "torch": torch, "F": torch.nn.functional, "nn": nn,
                  **{name: getattr(llcourse.course, name) for name in llcourse.course.__all__}}
     exec(cells[id], namespace)
     return namespace[solutions.name(id)]
@@ -56,6 +57,22 @@ def test_wrong_answers_are_told_what_is_wrong(item):
     for answer, words in planted:
         said = checks.verdict(item[1], answer)
         assert said.startswith("not yet.") and words in said, f"{answer} was told: {said}"
+
+
+class ByHand(nn.Module):
+    """A linear head whose weight is (C, classes), not nn.Linear's (classes, C)."""
+
+    def __init__(self, shape, classes):
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.randn(shape[0], classes)), nn.Parameter(torch.randn(classes))
+
+    def forward(self, x):
+        return x.mean(dim=(2, 3)) @ self.weight + self.bias
+
+
+@pytest.mark.parametrize("id, answer", [("2.1", ByHand)])
+def test_a_right_answer_written_otherwise_passes(id, answer):
+    assert checks.verdict(EVERY[id], answer) == "PASS"
 
 
 def test_the_card_is_complete(item):

@@ -73,7 +73,7 @@ def test_the_archive_is_not_needed_once_decoded(host, published, root, monkeypat
     assert data.load("cifar10", root=root).source == first.source and len(host.asked) == 1
 
 
-@pytest.mark.parametrize("damage", ["missing array", "short array", "no record", "odd record"])
+@pytest.mark.parametrize("damage", ["missing array", "short array", "empty array", "no record", "odd record"])
 def test_a_damaged_cache_is_made_again(image_folder, root, damage):
     image_folder()
     first = data.load("cifar10", root=root)
@@ -82,6 +82,8 @@ def test_a_damaged_cache_is_made_again(image_folder, root, damage):
         (kept / "test_y.npy").unlink()
     elif damage == "short array":
         (kept / "train_x.npy").write_bytes((kept / "train_x.npy").read_bytes()[:-1])
+    elif damage == "empty array":  # as a power cut can leave it
+        (kept / "train_x.npy").write_bytes(b"")
     elif damage == "no record":
         (kept / "source.json").write_text("")
     else:

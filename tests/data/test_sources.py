@@ -71,7 +71,9 @@ def test_more_images_than_there_are_is_an_error_with_both_numbers(image_folder, 
 
 
 def test_on_disk_looks_without_reading_or_downloading(host, image_folder, published, root, tmp_path):
-    assert not data.on_disk(root=root) and not data.on_disk(root=tmp_path / "nowhere")
+    assert not data.on_disk(root=root)
+    with pytest.raises(data.DataError, match="cannot be read"):
+        data.on_disk(root=tmp_path / "nowhere")
     image_folder()
     assert data.on_disk(root=root) and not data.on_disk("svhn", root)
     assert host.asked == [] and not (root / ".cache").exists()
@@ -82,6 +84,10 @@ def test_the_default_folder(monkeypatch, tmp_path):
     assert paths.results() == paths.root() / "results"
     monkeypatch.setenv("LLCOURSE_DATA", str(tmp_path))
     assert paths.data() == tmp_path
+    monkeypatch.chdir(tmp_path)
+    for variable, folder in (("LLCOURSE_DATA", paths.data), ("LLCOURSE_RESULTS", paths.results)):
+        monkeypatch.setenv(variable, "mine")
+        assert folder() == paths.root() / "mine"  # not in the folder that a notebook happens to run in
 
 
 def run(*words):

@@ -24,6 +24,11 @@ def test_it_has_the_shape_of_the_set_and_says_that_it_is_not_it(capsys, images):
     assert len(images.source.sha256) == 64
 
 
+def test_real_images_end_its_reign(images, image_folder, root):
+    image_folder()
+    assert not data.load("cifar10", root=root).standin and not data.standin_in_use()
+
+
 @pytest.mark.parametrize("name, classes, side", [("cifar100", 100, 32), ("stl10", 10, 96)])
 def test_every_set_has_one(root, monkeypatch, name, classes, side):
     monkeypatch.setenv("LLCOURSE_OFFLINE", "1")

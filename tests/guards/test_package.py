@@ -20,7 +20,7 @@ def room(file):
 
 
 LEVELS = [  # a module imports from its own level and those above; the science half ends before plots
-    {"atomic", "paths", "progress"},
+    {"atomic", "interrupts", "paths", "progress"},
     {"data"},
     {"cost", "reach", "results", "timing"},
     {"local"},

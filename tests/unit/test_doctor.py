@@ -21,6 +21,29 @@ def test_json_is_for_machines(capsys):
     assert report["ready"] and report["verdict"].startswith("READY")
 
 
+def test_a_kernel_of_another_environment_on_the_same_python_is_noted(tmp_path, monkeypatch):
+    from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+
+    assert doctor.kernel()[0] == "ok"
+    other = tmp_path / "bin" / "python"
+    other.parent.mkdir()
+    other.symlink_to(sys.executable)
+    monkeypatch.setattr(KernelSpecManager, "get_kernel_spec", lambda self, name: KernelSpec(argv=[str(other)]))
+    assert doctor.kernel()[:2] == ("note", "the kernel python3 runs another Python")
+
+
+@pytest.mark.parametrize("fault, words", [("missing", "cannot be read"), ("empty", "is empty"), ("truncated", "truncated")])
+def test_data_that_no_chapter_could_load_is_a_failure(tmp_path, monkeypatch, fault, words):
+    folder = tmp_path / "data"
+    if fault != "missing":
+        folder.mkdir()
+    if fault == "truncated":
+        (folder / "cifar-10-python.tar.gz").write_bytes(b"half")
+    monkeypatch.setenv("LLCOURSE_DATA", str(folder))
+    (finding,) = [f for f in doctor.examine() if f.check == "data"]
+    assert finding.status == "fail" and words in finding.detail
+
+
 def test_mismatched_builds_are_recognised(monkeypatch):
     class Broken:
         def find_spec(self, name, path=None, target=None):

@@ -31,6 +31,10 @@ def test_accuracy_is_counted_in_eval_mode_and_modes_come_back(images):
     assert found[1] == 100 * (net(x).argmax(1) == images.test_y).float().mean().item() and found[0] is None
 
 
+def test_bench_leaves_out_what_a_shallow_network_cannot_be_cut_into():
+    assert {row["K"] for row in bench.step_rows(depth=8, batch=2, rounds=1)} == {1, 4}
+
+
 def test_bench_rows_have_the_promised_keys():
     rows = bench.step_rows(batch=2, rounds=1)
     assert set(rows[0]) == {"method", "K", "G", "head", "step", "ratio", "floor", "saved_mb", "images_per_s"}

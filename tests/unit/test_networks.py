@@ -11,6 +11,7 @@ from llcourse import cost, heads, networks, partition, reach
 def test_resnet32_costs_what_the_papers_say():
     macs, parameters, _ = cost.count(networks.resnet(32), (3, 32, 32))
     assert round(macs / 1e6, 1) == 69.1 and round(parameters / 1e6, 3) == 0.467
+    assert cost.count(networks.resnet(32).cut(1), (3, 32, 32)).macs == macs
 
 
 @pytest.mark.parametrize("K, mmacs", [

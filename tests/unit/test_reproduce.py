@@ -1,6 +1,7 @@
 """Suites are trained, resumed, kept within a budget and written as the schema says; the table tells what is there."""
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import time
 from functools import partial
 
 import jsonschema
+import psutil
 import pytest
 from PIL import Image
 
@@ -105,7 +107,7 @@ def test_a_killed_run_goes_on_where_it_stopped(tiny, monkeypatch, images):
     assert job().checkpoint.exists() and not job().file.exists()
     monkeypatch.setattr(images, "batches", batches)
     seen = []
-    monkeypatch.setattr(run.Run, "_epoch", lambda self, bar, epoch=run.Run._epoch: seen.append(1) or epoch(self, bar))
+    monkeypatch.setattr(run.Run, "_epoch", lambda *args, epoch=run.Run._epoch: seen.append(1) or epoch(*args))
     run.execute(job())
     assert untimed(job().file) == expected and len(seen) == 1
     assert [f.name for f in tiny.iterdir()] == [job().file.name]
@@ -191,16 +193,37 @@ def test_in_a_process_of_its_own(pictures):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_stopped_command_leaves_a_checkpoint_and_no_orphan(pictures, number):
     folder = pictures / "dgl-short-40000-epochs"
-    process = subprocess.Popen([sys.executable, "-m", "llcourse", "reproduce", "dgl-short", "--epochs", "40000"],
+    process = subprocess.Popen([sys.executable, "-m", "llcourse", "reproduce", "dgl-short", "--epochs", "40000", "--device", "cpu"],
                                cwd=paths.root(), stderr=subprocess.PIPE, text=True)
     wait_until(lambda: list(folder.glob(".*.safetensors")), 60)
-    run_of_it = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout.split()
+    children = psutil.Process(process.pid).children()
     process.send_signal(number)  # to the parent alone
     process.wait(20)
-    wait_until(lambda: not any(alive(int(pid)) for pid in run_of_it), 20)
-    assert run_of_it and list(folder.glob(".*.safetensors")) and not list(folder.glob("*.json"))
+    wait_until(lambda: not any(alive(child) for child in children), 20)
+    assert children and list(folder.glob(".*.safetensors")) and not list(folder.glob("*.json"))
     assert number == signal.SIGKILL or "goes on from here" in process.stderr.read()
     process.stderr.close()
+
+
+def test_a_run_that_is_just_starting_when_the_command_is_stopped_is_ended_too(monkeypatch):
+    born = threading.Event()
+
+    def late(job, width, stop):
+        os.kill(os.getpid(), signal.SIGINT)
+        stop.wait(20)  # past the look at `stop` and not yet among the children
+        process = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,))
+        process.start()
+        born.set()
+        process.join()
+
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)  # workers of pytest-xdist do not heed it
+    try:
+        monkeypatch.setattr(command, "_apart", late)
+        began = time.monotonic()
+        assert command.work_off([job()], 1) is True
+        assert born.is_set() and time.monotonic() - began < 30
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 def wait_until(condition, seconds):
@@ -210,9 +233,8 @@ def wait_until(condition, seconds):
         time.sleep(0.1)
 
 
-def alive(pid):
+def alive(process):
     try:
-        os.kill(pid, 0)
-        return True
-    except ProcessLookupError:
+        return process.status() != psutil.STATUS_ZOMBIE  # which nobody may be there to reap
+    except psutil.NoSuchProcess:
         return False

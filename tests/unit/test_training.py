@@ -1,14 +1,17 @@
 """The loop: it learns, reproduces bit for bit, resumes, stops at a broken loss, and schedules do what they say."""
 
+import signal
 import sys
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch._dynamo.utils import counters
 
-from llcourse import History, NonFiniteLoss, Recipe, Run, measure, networks, reach, train, training
+from llcourse import History, LocalNetwork, NonFiniteLoss, Recipe, Run, measure, networks, reach, train, training
 from llcourse.checkpoint import CheckpointError
 
 PLAIN = Recipe(batch=24, lr=0.05, augment=False, precision="float32")
@@ -34,7 +37,7 @@ def rows(history):
 def test_training_learns(images):
     net = network()
     history = train(net, images, 20, recipe=PLAIN)
-    assert history.accuracy > 80 and len(history.rows) == 20
+    assert history.accuracy > 80 and len(history.rows) == 20 and history.standin
     assert history.column("loss", 0)[-1] < history.column("loss", 0)[0]
     assert history.accuracies == pytest.approx(measure.accuracy(net, images))
 
@@ -102,21 +105,29 @@ def traced(run, visit):
         sys.settrace(None)
 
 
-def test_an_interrupt_at_any_line_loses_nothing(images):
-    lines, whole = {}, Run(network(), images, 3, recipe=PLAIN)
+@pytest.fixture
+def ctrl_c():
+    """The process heeds SIGINT, which workers of pytest-xdist do not."""
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, usual)
+
+
+@pytest.mark.parametrize("presses", [1, 2])  # the second does not wait for the end of the step
+def test_an_interrupt_at_any_line_loses_nothing(images, ctrl_c, presses):
+    lines, whole = {}, Run(network(), images, 2, recipe=PLAIN)
     expected = traced(whole, lambda line: lines.setdefault(line))
-
-    def stop_at(wanted):
-        def visit(line):
-            if line == wanted:
-                raise KeyboardInterrupt
-        return visit
-
     assert len(lines) > 60
     for line in lines:
-        run = Run(network(), images, 3, recipe=PLAIN)
-        with pytest.raises(KeyboardInterrupt, match=r"stopped after \d of 3 epochs; call fit\(\)"):
-            traced(run, stop_at(line))
+        run, left = Run(network(), images, 2, recipe=PLAIN), [signal.SIGINT] * presses
+
+        def press(here):
+            while here == line and left:
+                signal.raise_signal(left.pop())
+
+        with pytest.raises(KeyboardInterrupt, match=r"stopped after \d of 2 epochs; call fit\(\)"):
+            traced(run, press)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
         assert rows(run.fit()) == rows(expected) and same(weights(run.net), weights(whole.net)), line
 
 
@@ -169,6 +180,37 @@ def test_a_failed_save_keeps_the_old_checkpoint(images, tmp_path, monkeypatch):
     assert file.read_bytes() == before and len(list(tmp_path.iterdir())) == 1
 
 
+def test_modules_may_share_a_head(images, tmp_path):
+    body = [nn.Flatten(), nn.Linear(768, 768)]
+    head = nn.Linear(768, 4)
+    net = LocalNetwork(body, [head, head], reach.local(2))
+    train(net, images, 2, recipe=PLAIN, checkpoint=tmp_path / "run.safetensors")
+    again = LocalNetwork([nn.Flatten(), nn.Linear(768, 768)], [shared := nn.Linear(768, 4), shared], reach.local(2))
+    train(again, images, 2, recipe=PLAIN, checkpoint=tmp_path / "run.safetensors")
+    assert same(weights(net), weights(again))
+
+
+def test_numbers_of_numpy_will_do(images, tmp_path):
+    recipe = Recipe(batch=np.int64(24), lr=np.float64(0.05), augment=False, precision="float32")
+    train(ours := network(), images, 1, recipe=recipe, seed=np.int64(1), checkpoint=tmp_path / "run.safetensors")
+    train(plain := network(), images, 1, recipe=PLAIN, seed=1)
+    assert same(weights(ours), weights(plain))
+
+
+def test_one_image_cannot_be_trained_on(images):
+    images.train_x, images.train_y = images.train_x[:1], images.train_y[:1]
+    with pytest.raises(ValueError, match="at least 2 training images; got 1"):
+        train(network(), images, 1, recipe=PLAIN)
+
+
+def test_a_loss_whose_parameters_are_all_frozen_is_named(images):
+    net = network()
+    for part in (net.body[0], net.heads[0]):
+        part.requires_grad_(False)
+    with pytest.raises(ValueError, match="loss 1 trains nothing"):
+        train(net, images, 1, recipe=PLAIN)
+
+
 def test_the_first_non_finite_loss_is_named_and_undone(images):
     net = network(K=3)
     calls = []
@@ -192,8 +234,8 @@ def test_sequential_training_freezes_what_is_done(images):
     seen = [weights(net)]
 
     class Watched(Run):
-        def _epoch(self, bar):
-            row = super()._epoch(bar)
+        def _epoch(self, *args):
+            row = super()._epoch(*args)
             seen.append(weights(net))
             return row
 
@@ -276,4 +318,12 @@ def test_seconds_left_are_measured_and_leave_no_trace(images):
     train(untouched, images, 4, recipe=PLAIN)
     run.fit()
     assert same(weights(run.net), weights(untouched))
-    assert 0.1 < whole / sum(row["seconds"] for row in run.history.rows) < 2 and run.seconds_left() == 0
+    assert whole > 0 and run.seconds_left() == 0
+
+
+def test_seconds_left_add_up_the_steps_of_every_phase_to_come(images, monkeypatch):
+    asked = iter((2.0, 3.0))  # seconds a step of the first phase, and of the second
+    monkeypatch.setattr(training, "round_robin", lambda steps, rounds, device: [next(asked)])
+    run = Run(network(), images, 4, schedule="sequential", recipe=PLAIN)
+    run.history.rows = [{}] * 3
+    assert run.seconds_left() == (1 * 2.0 + 4 * 3.0) * 3  # three steps an epoch

@@ -1,6 +1,7 @@
 """Chapter 01: backprop and its locks."""
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from ... import heads, measure, networks, timeline
@@ -17,7 +18,7 @@ def workers_with_a_loss_each(answer):
     for K, batches in [(1, 5), (4, 1), (4, 10), (8, 100)]:
         said = answer(K, batches)
         exact = timeline.utilisation(timeline.simulate(reaches.local(K), batches), K)
-        if abs(said - exact) > 1e-9:
+        if not abs(said - exact) <= 1e-9:
             advice = ("one batch alone cannot keep K workers busy: count the time until the last worker starts"
                       if said > exact else "no worker waits for a gradient from above here: only the start is lost")
             raise Wrong(f"K = {K}, batches = {batches}: the simulator has {exact:.4f}, you have {said:.4f}; {advice}")
@@ -34,7 +35,7 @@ def bytes_kept(answer):
         with measure.SavedBytes(chain) as meter:
             kept_alive = chain(torch.randn(batch, channels[0], size, size))
         said = answer(batch, channels, size)
-        if abs(said / meter.peak - 1) > 0.05:
+        if not abs(said / meter.peak - 1) <= 0.05:
             raise Wrong(f"batch {batch}, channels {channels}, size {size}: autograd keeps {meter.peak:,} bytes, you have "
                         f"{said:,}; {_missing(said, meter.peak, batch, channels, size)}")
         del kept_alive
@@ -71,3 +72,8 @@ def two_losses_one_border(answer):
     faults = measure.reach(net, batch, losses, parts).differences(reaches.chunked(4, 2)[[1, 3]])
     if faults:
         raise Wrong(f"{faults[0]}; the border between modules 2 and 3 is the one to cut, and only there")
+    said, logits = losses(net, *batch), net.logits(batch[0])
+    for i in (2, 4):
+        if not torch.allclose(said[f"loss {i}"], F.cross_entropy(logits[i - 1], batch[1])):
+            raise Wrong(f"the reach is right, but the value of loss {i} is not the cross-entropy of head {i}'s logits; Python "
+                        f"counts from 0, so head {i} is heads[{i - 1}]")

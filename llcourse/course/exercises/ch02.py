@@ -27,7 +27,8 @@ def linear_head(answer):
     weight, bias = sorted(head.parameters(), key=lambda p: -p.numel())
     if torch.allclose(logits.sum(dim=1), torch.ones(8)) and (logits >= 0).all():
         raise Wrong("the loss takes logits and applies the softmax itself; leave it out of the head")
-    if not torch.allclose(logits, x.mean(dim=(2, 3)) @ weight.reshape(classes, shape[0]).T + bias, atol=1e-5):
+    weight = weight if weight.shape == (shape[0], classes) else weight.reshape(classes, shape[0]).T
+    if not torch.allclose(logits, x.mean(dim=(2, 3)) @ weight + bias, atol=1e-5):
         raise Wrong("the logits are not linear in the average over the positions: average pooling, then one linear layer, "
                     "nothing between or behind")
 

@@ -41,7 +41,7 @@ def one_backward(answer):
     sum(answer(net.body, net.heads, x, y)).backward()
     expected.backward(x, y)
     for (name, p), q in zip(net.named_parameters(), expected.parameters()):
-        if p.grad is None or (p.grad - q.grad).abs().max() > 1e-8:
+        if p.grad is None or not (p.grad - q.grad).abs().max() <= 1e-8:
             raise Wrong(f"the reach is right, but the gradient of {name} is not the package's: is every loss the plain "
                         "cross-entropy of its head's logits?")
 
@@ -69,6 +69,6 @@ def busy_share(answer):
     for K, batches in ((1, 1), (4, 1), (4, 5), (8, 20), (16, 2)):
         simulated = timeline.utilisation(timeline.simulate(reaches.local(K), batches), K)
         given = answer(K, batches)
-        if abs(given - simulated) > 1e-9:
+        if not abs(given - simulated) <= 1e-9:
             raise Wrong(f"for K = {K} and {batches} batches the simulator finds {simulated:.4f}, your formula {given:.4f}. "
                         "How long does worker K wait before its first batch, and for how long is it busy after that?")
