@@ -194,7 +194,7 @@ def test_in_a_process_of_its_own(pictures):
 def test_a_stopped_command_leaves_a_checkpoint_and_no_orphan(pictures, number):
     folder = pictures / "dgl-short-40000-epochs"
     process = subprocess.Popen([sys.executable, "-m", "llcourse", "reproduce", "dgl-short", "--epochs", "40000", "--device", "cpu"],
-                               cwd=paths.root(), stderr=subprocess.PIPE, text=True)
+                               cwd=paths.root(), env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True)
     wait_until(lambda: list(folder.glob(".*.safetensors")), 60)
     children = psutil.Process(process.pid).children()
     process.send_signal(number)  # to the parent alone
