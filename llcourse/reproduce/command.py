@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_compl
 
 import torch
 
-from .. import results
+from .. import interrupts, results
 from . import recorded, suites
 from .run import Job, execute, folder
 
@@ -72,7 +72,8 @@ def work_off(jobs, width):
     failed, began, finished, stop = False, time.time(), 0, threading.Event()
     with ThreadPoolExecutor(width) as pool:
         try:
-            running = {pool.submit(_apart, job, width, stop): job for job in jobs}
+            with interrupts.held():  # a thread whose start is interrupted would be unknown to the pool
+                running = {pool.submit(_apart, job, width, stop): job for job in jobs}
             for n, future in enumerate(as_completed(running), 1):
                 job, minutes = running[future], (time.time() - began) / 60
                 try:
