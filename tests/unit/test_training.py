@@ -87,6 +87,18 @@ def test_an_interrupted_run_goes_on_bit_for_bit(images, schedule, epochs):
     assert rows(run.fit()) == rows(expected) and same(weights(whole), weights(broken))
 
 
+def test_an_autocast_that_an_interrupt_left_open_hides_no_update(images):
+    recipe = Recipe(batch=24, precision="bfloat16")
+    train(expected := network(), images, 2, recipe=recipe)
+    torch.autocast_increment_nesting()  # as an interrupt inside torch.autocast leaves it: caches are kept for good
+    try:
+        train(net := network(), images, 2, recipe=recipe)
+    finally:
+        torch.autocast_decrement_nesting()
+        torch.clear_autocast_cache()
+    assert same(weights(net), weights(expected))
+
+
 def traced(run, visit):
     """run.fit() with visit((file, line)) called before each line of the package in the second epoch and after it."""
     package = str(Path(training.__file__).parent)
