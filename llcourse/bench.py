@@ -19,7 +19,10 @@ CONFIGURATIONS = [  # (method, K, head, reach)
     ("DGL", 16, "linear", reach.local),
     ("Chunked, 2 modules", 4, "1c2f", lambda K: reach.chunked(K, 2)),
     ("Interlocking, 2-wise", 4, "1c2f", lambda K: reach.interlocking(K, 2)),
+    ("Interlocking, 2-wise", 16, "1c2f", lambda K: reach.interlocking(K, 2)),
+    ("Interlocking, 3-wise", 4, "1c2f", lambda K: reach.interlocking(K, 3)),
     ("Overlapping, 2-wide", 4, "1c2f", lambda K: reach.overlapping(K, 2)),
+    ("Deep supervision", 4, "1c2f", reach.deep_supervision),
 ]
 
 
@@ -30,8 +33,9 @@ STEPS = {"eager": EagerStep, "captured": partial(FastStep, compiled=False), "com
 def step_rows(device="cpu", depth=32, batch=128, rounds=15):
     """Time ResNet training steps round-robin; return one dict a configuration.
 
-    Keys: method, K, G, head, step; ratio (median step time over plain backprop's), floor (MACs over backprop's),
-    saved_mb (peak MiB kept for backward by an eager float32 step), images_per_s.
+    Keys: method, K, G, head, step; ratio (median step time over plain backprop's), floor and exact (MACs over backprop's,
+    as the papers count them and as autograd computes them), saved_mb (peak MiB kept for backward by an eager float32
+    step), images_per_s.
 
     The first row is a hand-written loop, eager and in float32. On a CPU the others are so too, all in channels_last, and
     that loop is the plain backprop they are measured against. On a GPU the loop has the memory layout that PyTorch gives;
@@ -42,8 +46,8 @@ def step_rows(device="cpu", depth=32, batch=128, rounds=15):
     x, y = torch.randn(batch, 3, 32, 32, device=device), torch.randint(0, 10, (batch,), device=device)
     layout = torch.channels_last
     plain = networks.resnet(depth).to(device, memory_format=torch.contiguous_format if on_gpu else layout)
-    optimizer = EagerStep(plain, RECIPE).optimizer
-    optimizer.param_groups[0]["lr"] = RECIPE.lr
+    optimizer = torch.optim.SGD(plain.parameters(), RECIPE.lr, RECIPE.momentum, nesterov=True,
+                                weight_decay=RECIPE.weight_decay, fused=True)
     plain_x = x if on_gpu else x.contiguous(memory_format=layout)
 
     def hand_written():
@@ -52,9 +56,9 @@ def step_rows(device="cpu", depth=32, batch=128, rounds=15):
         optimizer.step()
 
     whole = plain.cut(1)
-    one = cost.training_macs(whole, plain.shape)
+    one, exactly_one = cost.training_macs(whole, plain.shape), cost.exact_macs(whole, plain.shape)
     rows = [{"method": "hand-written loop", "K": 1, "G": 1, "head": "linear", "step": "eager, float32", "floor": 1.0,
-             "saved_mb": measure.saved_bytes(whole, plain_x, y) / 2**20}]
+             "exact": 1.0, "saved_mb": measure.saved_bytes(whole, plain_x, y) / 2**20}]
     steps = [hand_written]
     x = x.contiguous(memory_format=layout)
     for kind, make_step in STEPS.items() if on_gpu else [("eager", EagerStep)]:
@@ -62,9 +66,10 @@ def step_rows(device="cpu", depth=32, batch=128, rounds=15):
             net = networks.resnet(depth).cut(K, head, constructor(K)).to(device, memory_format=layout)
             rows.append({"method": method, "K": K, "G": 1, "head": head, "step": kind,
                          "floor": cost.training_macs(net, plain.shape) / one,
+                         "exact": cost.exact_macs(net, plain.shape) / exactly_one,
                          "saved_mb": measure.saved_bytes(net, x, y) / 2**20})
             net.precision = torch.bfloat16 if on_gpu else None
-            steps.append(partial(make_step(net, RECIPE), x, y, RECIPE.lr, net.losses))
+            steps.append(partial(make_step(net, RECIPE), x, y, [RECIPE.lr] * K, net.losses))
     for row, seconds in zip(rows, round_robin(steps, rounds, device)):
         row["images_per_s"] = batch / seconds
         same_kind = next(r for r in rows if r["step"] == row["step"]) if on_gpu else rows[0]
@@ -74,10 +79,10 @@ def step_rows(device="cpu", depth=32, batch=128, rounds=15):
 
 def table(rows):
     """The rows as aligned text."""
-    lines = [f"{'method':<20}{'K':>4}{'G':>3}  {'head':<8}{'step':<23}{'ratio':>6}{'floor':>7}{'kept MiB':>11}{'images/s':>10}"]
+    lines = [f"{'method':<20}{'K':>4}{'G':>3}  {'head':<8}{'step':<23}{'ratio':>6}{'floor':>7}{'exact':>7}{'kept MiB':>11}{'images/s':>10}"]
     for r in rows:
         lines.append(f"{r['method']:<20}{r['K']:>4}{r['G']:>3}  {r['head']:<8}{r['step']:<23}{r['ratio']:>6.2f}{r['floor']:>7.2f}"
-                     f"{r['saved_mb']:>11.0f}{r['images_per_s']:>10.0f}")
+                     f"{r['exact']:>7.2f}{r['saved_mb']:>11.0f}{r['images_per_s']:>10.0f}")
     return "\n".join(lines)
 
 

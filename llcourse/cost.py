@@ -1,4 +1,4 @@
-"""What a network costs: multiply-accumulates (MACs) and parameters, counted the same way for bodies and heads."""
+"""What a network costs: multiply-accumulates (MACs), parameters and messages, counted the same way for bodies and heads."""
 
 from collections import namedtuple
 from copy import deepcopy
@@ -6,43 +6,74 @@ from copy import deepcopy
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from .routes import Forward, Losses, Pull
+from .wiring import IMAGE
+
 Cost = namedtuple("Cost", "macs parameters shape")
 
 
-def count(module, shape):
+def count(module, *shapes):
     """MACs of one image's forward pass, parameters, and the output's shape.
 
-    shape: of one input without the batch, such as (3, 32, 32). Convolutions and matrix products are counted, as the
+    shapes: of each input without the batch, such as (3, 32, 32). Convolutions and matrix products are counted, as the
     papers do; normalisation and pooling are not. Returns Cost(macs, parameters, shape).
+
+    >>> count(torch.nn.Conv2d(3, 8, 3, padding=1, bias=False), (3, 32, 32))
+    Cost(macs=221184, parameters=216, shape=(8, 32, 32))
     """
     shadow = deepcopy(module).to("meta").eval()  # shapes only: nothing is computed, nothing of the module changes
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        out = shadow(torch.empty(1, *shape, device="meta"))
+        out = shadow(*(torch.empty(1, *shape, device="meta") for shape in shapes))
     return Cost(counter.get_total_flops() // 2, sum(p.numel() for p in module.parameters()), tuple(out.shape[1:]))
 
 
 def modules(net, shape):
-    """[(cost of module j, cost of head j), ...] for the K modules of a LocalNetwork on inputs of `shape`."""
-    rows = []
-    for body, head in zip(net.body, net.heads):
-        cost = count(body, shape)
-        shape = cost.shape
-        rows.append((cost, count(head, shape)))
+    """[(cost of module j, cost of head j), ...] of a LocalNetwork on images of `shape`; a head alone has a module of cost 0."""
+    shapes, rows = {IMAGE: shape}, []
+    for i, read in enumerate(net.wiring.heads):
+        body = Cost(0, 0, None)
+        if i < net.K:
+            body = count(net.body[i], *(shapes[s] for s in net.wiring.cells[i]))
+            shapes[i] = body.shape
+        rows.append((body, count(net.heads[i], *(shapes[s] for s in read))))
     return rows
 
 
 def training_macs(net, shape):
-    """MACs of one image's training step: 1 unit forward, 1 per input-VJP, 1 per weight gradient.
+    """MACs of one image's training step by the papers' count: 1 unit forward, 1 per input-VJP, 1 per weight gradient.
 
-    A loss sends its gradient from its head down to the lowest module it trains, an input-VJP each; the modules that
-    R names pay a weight gradient too. A module's first layer needs no input-VJP when nothing below it is reached;
-    that saving, 16 % of ResNet-32's MACs at K = 16, is left out, as in the literature: a real step computes less.
+    The steps are those of the network's plan: a pass that sends a message on costs a module's MACs, one that trains it
+    as much again; a head that is computed costs three times its own. That the first layer behind a border needs no
+    input-VJP is left out, as in the literature; `exact_macs` has it.
     """
-    rows, R = modules(net, shape), net.reach
-    last = max(net.losses)
-    total = sum(body.macs for body, _ in rows[: last + 1])
-    for i in net.losses:
-        lowest = R[i].nonzero()[0].min()
-        total += 3 * rows[i][1].macs
-        total += sum((1 + R[i, j]) * rows[j][0].macs for j in range(lowest, i + 1))
-    return int(total)
+    rows, total = modules(net, shape), 0
+    for step in net.plan():
+        if isinstance(step, Forward):
+            total += rows[step.cell][0].macs
+        elif isinstance(step, Losses):
+            total += sum(3 * rows[i][1].macs for i in step.losses)
+        elif isinstance(step, Pull):
+            total += (2 if step.trains else 1) * rows[step.cell][0].macs
+    return total
+
+
+def exact_macs(net, shape):
+    """MACs of one image's training step as autograd carries it out, objectives included.
+
+    Input gradients that nobody asks for are not computed: at the image and at every border that no gradient crosses.
+    """
+    shadow = deepcopy(net).to("meta")
+    shadow.precision = None
+    x, y = torch.empty(2, *shape, device="meta"), torch.zeros(2, dtype=torch.long, device="meta")
+    with FlopCounterMode(display=False) as counter:
+        shadow.backward(x, y)
+    return counter.get_total_flops() // 4  # two images, two operations a MAC
+
+
+def messages(net, shape):
+    """[(bytes up, bytes down), ...] of one image above each module: its output to each reader, gradients back, in float32."""
+    rows, plan = modules(net, shape), net.plan()
+    up = [4 * torch.Size(body.shape).numel() if body.shape else 0 for body, _ in rows[: net.K]]
+    readers = [sum(j in net.wiring.cells[s.cell] for s in plan if isinstance(s, Forward)) for j in range(net.K)]
+    down = [sum(j in s.sources for s in plan if isinstance(s, Pull)) for j in range(net.K)]
+    return [(n * size, m * size) for size, n, m in zip(up, readers, down)]

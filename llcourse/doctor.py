@@ -92,11 +92,11 @@ def device():
 def bfloat16():
     import torch
 
-    from .recipe import fast_bfloat16
+    from .precision import bfloat16_ratio
 
-    if fast_bfloat16("cuda" if torch.cuda.is_available() else "cpu"):
-        return "ok", "computed in hardware: about twice as fast", ""
-    return "note", "not in this hardware: everything runs in float32, more slowly", ""
+    ratio = bfloat16_ratio("cuda" if torch.cuda.is_available() else "cpu")
+    return "ok", (f"a convolution's training step takes {ratio:.2f} of its time in float32, just measured; chapters compute in "
+                  "float32"), ""
 
 
 def images():
@@ -110,26 +110,20 @@ def images():
 
 
 def reaches():
-    """Measure the reach of every method that trains a chain of modules and compare it with what it declares."""
+    """Measure the reach of every method, on a tiny network of its wiring, and compare it with what it declares."""
     import torch
 
     from . import measure, networks, reach
 
     torch.manual_seed(0)
-    net = networks.resnet(8, width=4).cut(4)
-    batch = torch.randn(4, 3, 32, 32), torch.arange(4)
-    checked, others = 0, []
-    for name, constructor in reach.METHODS.items():
-        R = constructor(4)
-        if R.shape != (4, 4):  # a network of another shape
-            others.append(name)
-            continue
-        net.reach = R
-        differences = measure.reach(net, batch).differences(R)
+    batch = torch.randn(4, 3, 8, 8), torch.arange(4)
+    for name, method in reach.METHODS.items():
+        net = networks.sketch(method.wiring(4))
+        net.reach = method(4)
+        differences = measure.reach(net, batch).differences(net.reach)
         if differences:
             return "fail", f"{name}: {'; '.join(differences)}", "please report this with the output of `doctor --json`"
-        checked += 1
-    return "ok", f"measured equals declared for {checked} methods (not measured here: {', '.join(others)})", ""
+    return "ok", f"measured equals declared for all {len(reach.METHODS)} methods", ""
 
 
 CHECKS = {"python": python, "torch": torch_pair, "packages": packages, "kernel": kernel, "device": device,

@@ -7,13 +7,18 @@ from dataclasses import dataclass, field
 class History:
     """What a run did: `rows` holds one plain dict an epoch.
 
-    Keys of a row: epoch (from 1), phase (from 0), loss (K mean training losses), accuracy (K test accuracies of the
-    heads in percent), seconds. None stands for a loss that was not computed and a head that was not yet trained.
-    standin: whether the images were generated ones; figures say so.
+    Keys of a row: epoch (from 1), phase (from 0), loss (K mean training losses), the data's score (for images accuracy:
+    K test accuracies of the heads in percent), seconds. None stands for a loss that was not computed and a head that was
+    not yet trained.   standin: whether the images were generated ones; figures say so.   score: the name of the score.
+
+    >>> history = History([{"epoch": 1, "phase": 0, "loss": [2.1, 2.0], "accuracy": [21.5, 25.0], "seconds": 3.2}])
+    >>> history.accuracy, history.column("loss", module=0)
+    (25.0, [2.1])
     """
 
     rows: list = field(default_factory=list)
     standin: bool = False
+    score: str = "accuracy"
 
     @property
     def accuracy(self):
@@ -32,5 +37,5 @@ class History:
     def __repr__(self):
         if not self.rows:
             return "History(no epoch finished)"
-        heads = " ".join("-" if a is None else f"{a:.1f}" for a in self.accuracies)
-        return f"History({len(self.rows)} epochs, test accuracy by head {heads} %)"
+        heads = " ".join("-" if a is None else f"{a:.1f}" for a in self.rows[-1][self.score])
+        return f"History({len(self.rows)} epochs, test {self.score} by head {heads})"

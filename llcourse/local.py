@@ -1,39 +1,96 @@
-"""LocalNetwork: modules, heads and a reach matrix, and one training step of the three together."""
+"""LocalNetwork: modules, heads, and what is declared about them: reach, objectives, wiring, borders."""
 
-from collections import namedtuple
 from contextlib import nullcontext
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from . import reach as reaches
-
-Segment = namedtuple("Segment", "modules losses")  # a run of modules between two borders that no gradient crosses
+from . import routes
+from . import wiring as wirings
+from .borders import Border
+from .cell import Cell
+from .objectives import CrossEntropy
+from .walk import TrainingWalk, Walk
 
 
 class LocalNetwork(nn.Module):
-    """K modules in a chain, each with a head; `reach` says which head's loss trains which module.
+    """Modules, each with a head; `reach` says which head's loss trains which module.
 
-    body: K nn.Modules, each taking the output of the one before.   heads: K nn.Modules from a module's output to
-    logits; the last is the network's own classifier.   reach: a K x K matrix (default: every module its own loss).
-    loss: (logits, y) -> scalar.   Parameters are shared with the modules given, not copied.
+    body: K nn.Modules; the j-th is called with what `wiring` says it reads (default a chain: the output of the one
+    before).   heads: K nn.Modules or more, from a module's output to logits; the last is the network's own classifier.
+    reach: a row a head, a column a module (default: every module its own loss).   objectives: one for all losses, or a
+    list of one a head (see objectives.py; default: cross-entropy).   Parameters are shared with the modules given, not
+    copied. Attributes of these names can be set later, one line a method; `borders` too, a list of K - 1 or K entries:
+    what stands above each module, a borders.Border or None.
 
     `precision` is the dtype to autocast the forward pass to, or None to leave autocast as it is found.
+
+    >>> net = LocalNetwork([nn.Linear(4, 8), nn.Linear(8, 8)], [nn.Linear(8, 3), nn.Linear(8, 3)])
+    >>> net.reach.tolist(), net.losses
+    ([[1, 0], [0, 1]], (0, 1))
     """
 
-    def __init__(self, body, heads, reach=None, loss=F.cross_entropy):
+    def __init__(self, body, heads, reach=None, objectives=None, wiring=None):
         super().__init__()
-        if len(body) != len(heads):
-            raise ValueError(f"every module needs a head: got {len(body)} modules and {len(heads)} heads")
+        self.wiring = wirings.chain(len(body)) if wiring is None else wiring
+        if (len(body), len(heads)) != (len(self.wiring.cells), len(self.wiring.heads)):
+            raise ValueError(f"every module needs a head: got {len(body)} modules and {len(heads)} heads, where the wiring has "
+                             f"{len(self.wiring.cells)} and {len(self.wiring.heads)}")
         self.body, self.heads = nn.ModuleList(body), nn.ModuleList(heads)
-        self.loss = loss
         self.precision = None
-        self.reach = reaches.local(self.K) if reach is None else reach
+        self._modules["borders"] = nn.ModuleList([None] * self.K)
+        self.reach = reaches.local(self.K, len(heads)) if reach is None else reach
+        self.objectives = CrossEntropy() if objectives is None else objectives
+
+    def __setattr__(self, name, value):
+        if isinstance(getattr(type(self), name, None), property):  # nn.Module would register a module past its setter
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
 
     @property
     def K(self):
         return len(self.body)
+
+    @property
+    def cells(self):
+        """One Cell a loss: views on module, head and objective; beyond the K-th without a module."""
+        body = [*self.body, *[None] * (len(self.heads) - self.K)]
+        return [Cell(i, *parts) for i, parts in enumerate(zip(body, self.heads, self.objectives), start=1)]
+
+    @property
+    def objectives(self):
+        return self._modules["objectives"]
+
+    @objectives.setter
+    def objectives(self, given):
+        several = list(given) if isinstance(given, (list, tuple, nn.ModuleList)) else [given] * len(self.heads)
+        if len(several) != len(self.heads) or not all(isinstance(objective, nn.Module) for objective in several):
+            raise ValueError(f"objectives are one nn.Module, called with (logits, record), or a list of {len(self.heads)}, one a "
+                             f"loss; got {given!r}")
+        owned = [id(p) for objective in several for p in objective.parameters()]
+        if len(set(owned)) < len(owned):
+            raise ValueError(f"{type(several[0]).__name__} has parameters of its own, which two losses would share: give a list "
+                             f"of {len(self.heads)}, one a loss")
+        self._modules["objectives"] = nn.ModuleList(several)
+
+    @property
+    def borders(self):
+        return self._modules["borders"]
+
+    @borders.setter
+    def borders(self, given):
+        several = [*given, *[None] * (self.K - len(given))]
+        if len(several) != self.K or not all(border is None or isinstance(border, Border) for border in several):
+            raise ValueError(f"borders are a list of up to {self.K}, a borders.Border or None above each module; got {given!r}")
+        for j, border in enumerate(several):
+            readers = [r for r, sources in enumerate(self.wiring.cells) if j in sources]
+            if border is not None and border.holds and [self.wiring.cells[r] for r in readers] != [(j,)]:
+                raise ValueError(f"the border above module {j + 1} holds batches: it takes one reader that reads nothing else; "
+                                 f"here modules {[r + 1 for r in readers]} read it")
+        self._refuse_crossing(self._reach, several)
+        self._modules["borders"], self._plans = nn.ModuleList(several), {}
 
     @property
     def reach(self):
@@ -43,15 +100,25 @@ class LocalNetwork(nn.Module):
 
     @reach.setter
     def reach(self, matrix):
-        R = reaches.check(matrix)
-        if R.shape != (self.K, self.K):
-            raise reaches.ReachError(f"this network has K = {self.K} modules; got a reach of shape {R.shape}")
+        R = reaches.check(matrix, self.wiring)
+        self._refuse_crossing(R, self.borders)
         self._reach, self._plans = R, {}
+
+    def _refuse_crossing(self, R, borders):
+        for j, crossed in enumerate(reaches.crossed(R, self.wiring)):
+            if crossed and borders[j] is not None:
+                raise reaches.ReachError(f"a gradient would cross the border above module {j + 1}, a {type(borders[j]).__name__}, "
+                                         "and meet other features than those that it belongs to; such borders take reaches that "
+                                         f"stop there, such as reach.local({self.K})")
 
     @property
     def losses(self):
-        """Indices of the losses that train something; the others are not computed."""
-        return tuple(i for i in range(self.K) if self._reach[i].any())
+        """Indices of the losses that train something, if only a final head; the others are not computed."""
+        return tuple(i for i in range(len(self.heads)) if i >= self.K or self._reach[i].any())
+
+    def updated_by(self, losses):
+        """Indices of the cells whose parameters, the head's included, some of these losses train."""
+        return sorted({*losses, *self._reach[list(losses)].any(axis=0).nonzero()[0].tolist()})
 
     def parts(self):
         """{"module 1": module, ..., "head 1": head, ...}: the names that measured reaches are reported in."""
@@ -66,70 +133,41 @@ class LocalNetwork(nn.Module):
 
     def forward(self, x):
         """Logits of the last head: (batch, classes)."""
-        with self.autocast():
-            for module in self.body:
-                x = module(x)
-            return self.heads[-1](x)
+        last = len(self.heads) - 1
+        return self.logits(x, (last,))[last]
 
     def logits(self, x, heads=None):
         """Logits of several heads (default: all) from one forward pass: {head's index: (batch, classes)}."""
-        heads, outputs = range(self.K) if heads is None else heads, {}
-        with self.autocast():
-            for j in range(max(heads) + 1):
-                x = self.body[j](x)
-                if j in heads:
-                    outputs[j] = self.heads[j](x)
-        return outputs
+        heads = tuple(range(len(self.heads)) if heads is None else heads)
+        return Walk(self, x).run(self._cached("forward", heads, lambda: routes.forward(self.wiring, heads))).logits
 
-    def backward(self, x, y, losses=None):
+    def backward(self, x, y, losses=None, walk=TrainingWalk):
         """One forward pass; each loss leaves its gradient in `.grad` of the parameters its row of R names.
 
-        x: (batch, ...), y: what `loss` takes, (batch,) class indices for cross-entropy.  losses: the indices to compute
-        (default: all that train something); modules behind the last of them do not run, modules that none of them
-        reaches run without a graph. Gradients add to what `.grad` holds. Returns (K,) detached loss values, NaN where a
-        loss was not computed. Raises ValueError for a loss that trains nothing.
+        x: (batch, ...), y: labels, (batch,) class indices for cross-entropy.  losses: the indices to compute (default: all
+        that train something); only modules that these need run, and those that none of them trains run without a graph.
+        Gradients add to what `.grad` holds. Returns {loss: detached scalar}; a loss whose border has nothing for it yet
+        is missing. Raises ValueError for a loss that trains nothing.   walk: how the steps are carried out.
         """
+        return walk(self, x, y).run(self.plan(losses)).values
+
+    def plan(self, losses=None):
+        """The steps of one batch on which `losses` (default: all that train something) are computed, see routes."""
         wanted = self.losses if losses is None else tuple(losses)
-        if wanted not in self._plans:
-            self._plans[wanted] = self._plan(wanted)
-        values = x.new_full((self.K,), float("nan"), dtype=torch.float32)
-        for segment in self._plans[wanted]:
-            x = x.detach()  # the border: nothing behind it is reached, so its graph is already freed
-            pending = []
-            with self.autocast(), torch.set_grad_enabled(bool(segment.losses)):
-                for j in segment.modules:
-                    x = self.body[j](x)
-                    if j in segment.losses:
-                        pending.append((j, self.loss(self.heads[j](x), y)))
-            while pending:
-                i, loss = pending.pop(0)
-                if not loss.requires_grad:
-                    raise ValueError(f"loss {i + 1} trains nothing: all parameters before it are frozen (requires_grad=False)")
-                loss.backward(inputs=self._trained_by(i, segment.modules[0]), retain_graph=bool(pending))
-                values[i] = loss.detach()
-        return values
-
-    def _trained_by(self, i, first):
-        """The parameters that loss i trains; None if they are all that its graph, from module `first` on, holds.
-
-        Where borders alone isolate, a plain backward() runs: a missing border would then show as a leak.
-        """
-        if self._reach[i, first : i + 1].all():
-            return None
-        modules = [self.heads[i], *(self.body[j] for j in self._reach[i].nonzero()[0])]
-        return [p for module in modules for p in module.parameters() if p.requires_grad]
-
-    def _plan(self, wanted):
-        """Cut the chain at every border that none of the wanted losses crosses."""
         if not wanted or not set(wanted) <= set(self.losses):
             raise ValueError(f"losses {[i + 1 for i in wanted]} asked for; those that train something are "
                              f"{[i + 1 for i in self.losses]} (numbered from 1)")
-        R = self._reach.copy()
-        R[[i for i in range(self.K) if i not in wanted]] = 0
-        last, plan, start = max(wanted), [], 0
-        for b in [*(~reaches.crossed(R)).nonzero()[0], self.K - 1]:
-            if start <= last:
-                modules = range(start, min(b, last) + 1)
-                plan.append(Segment(modules, [i for i in modules if i in wanted]))
-            start = b + 1
-        return plan
+        trainable = tuple(any(p.requires_grad for p in module.parameters()) for module in self.body)
+        held = frozenset(j for j, border in enumerate(self.borders) if border is not None and border.holds)
+        return self._cached(trainable, wanted, lambda: routes.plan(self._reach * trainable, self.wiring, wanted, held))
+
+    def _cached(self, kind, losses, make):
+        if (kind, losses) not in self._plans:
+            self._plans[kind, losses] = make()
+        return self._plans[kind, losses]
+
+    def mapped(self, f):
+        """A LocalNetwork of f(module) and f(head) in place of each, with the same objectives, wiring, borders and reach."""
+        other = LocalNetwork([f(m) for m in self.body], [f(h) for h in self.heads], self.reach, self.objectives, self.wiring)
+        other.borders, other.precision = list(self.borders), self.precision
+        return other

@@ -1,4 +1,4 @@
-"""Measuring what a method does: the reach that autograd shows, the accuracy of every head, the bytes it keeps."""
+"""Measuring what a method does: the reach that autograd shows, gradients with their sizes, scores, bytes kept."""
 
 from copy import deepcopy
 from dataclasses import dataclass
@@ -8,32 +8,41 @@ import torch
 
 from .local import LocalNetwork
 from .memory import SavedBytes, saved_bytes
+from .walk import TrainingWalk
 
-__all__ = ["MeasuredReach", "SavedBytes", "accuracy", "reach", "saved_bytes"]
+__all__ = ["MeasuredReach", "SavedBytes", "reach", "saved_bytes", "score"]
 
 
 @dataclass
 class MeasuredReach:
     """Which loss leaves a gradient in which part.
 
-    losses, parts: names of rows and columns.   through: {(loss, part): names of the parameters reached}.
+    losses, parts: names of rows and columns.   through: {(loss, part): {name of a parameter reached: norm of its
+    gradient, of the slice that belongs to the part}}.   tensors: {part: names of its parameters, in order}.
     """
 
     losses: list
     parts: list
     through: dict
+    tensors: dict
 
     @property
     def matrix(self):
         """(losses, parts) array of 0 and 1."""
         return np.array([[int((loss, part) in self.through) for part in self.parts] for loss in self.losses])
 
+    @property
+    def norms(self):
+        """(losses, parameters) array of gradient norms, parts in order; NaN where no gradient arrives."""
+        return np.array([[self.through.get((loss, part), {}).get(name, np.nan)
+                          for part in self.parts for name in self.tensors[part]] for loss in self.losses])
+
     def differences(self, declared):
         """Lines that say where this differs from a declared matrix; an empty list if it does not."""
         lines = []
         for i, loss in enumerate(self.losses):
             for j, part in enumerate(self.parts):
-                names = self.through.get((loss, part))
+                names = list(self.through.get((loss, part), ()))
                 if names and not declared[i][j]:
                     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
                     lines.append(f"{loss} leaks into {part} through {', '.join(names[:3])}{more}")
@@ -42,52 +51,102 @@ class MeasuredReach:
         return lines
 
 
+class _UnrestrictedWalk(TrainingWalk):
+    """The walk that trains, with nothing held back: what a loss's graph is connected with gets its gradient.
+
+    Training names the parameters of a pass where borders alone do not isolate; a measurement that did so too would see
+    what it expects. A cell that only hands a message on is the one thing left out of its own pass. Graphs are kept, so
+    that a tensor from an earlier module or batch is followed, not refused.
+    """
+
+    def back(self, loss):
+        loss.backward(retain_graph=True)
+
+    def through(self, graph, message, trains, sources, last):
+        own = [] if trains else [*graph.cell.module.parameters()]
+        leaves = [leaf for leaf in graph.leaves.values() if leaf.requires_grad]
+        others = [p for p in self.net.parameters() if p.requires_grad and all(p is not q for q in own)]
+        found = torch.autograd.grad(graph.out, [*leaves, *others], message, retain_graph=True, allow_unused=True)
+        for p, gradient in zip(others, found[len(leaves):]):
+            if gradient is not None:
+                p.grad = gradient if p.grad is None else p.grad + gradient
+        gradients = dict(zip((s for s, leaf in graph.leaves.items() if leaf.requires_grad), found))
+        return {s: gradients[s] for s in sources}
+
+
 def reach(model, batch, losses=None, parts=None):
     """Measure the reach of a model: one backward pass a loss, then a look at which parameters hold a gradient.
 
-    A LocalNetwork is measured through the `backward` that trains it, one loss at a time. `batch` is (x, y), or an image
-    set, of which eight images are taken. For any other nn.Module give `losses`, a function (model, *batch) -> {name:
-    scalar}, and, if its children are not the parts you mean, `parts`, {name: nn.Module}. A parameter counts as reached if
-    autograd connects it with the loss, even where its gradient happens to be zero. The model is copied: nothing of yours
-    changes. Returns a MeasuredReach; raises ValueError if a parameter is in no part or no loss reaches any.
+    A LocalNetwork is measured through the walk that trains it, one loss at a time, without the restrictions that hold
+    its gradients to what R declares. `batch` is (x, y), or an image set, of which eight images are taken. For any other
+    nn.Module give `losses`, a function (model, *batch) -> {name: scalar}. parts: {name: nn.Module}, or slices of
+    parameters, {name: [(parameter, slice), ...]} (default: modules of a LocalNetwork, children of others). A parameter
+    counts as reached if autograd connects it with the loss, even where its gradient happens to be zero; a slice if
+    its gradient is not zero. The model is copied: nothing of yours changes. Returns a MeasuredReach; raises ValueError
+    if a parameter is in no part or no loss reaches any.
+
+    >>> from llcourse import networks
+    >>> net = networks.resnet(8, width=4).cut(2)
+    >>> reach(net, (torch.randn(4, 3, 32, 32), torch.arange(4))).matrix.tolist()
+    [[1, 0], [0, 1]]
     """
     model, parts = deepcopy((model, parts))
     if hasattr(batch, "test_batches"):
         batch = next(batch.test_batches(8))
     if isinstance(model, LocalNetwork) and losses is None:
         parts = parts or {name: part for name, part in model.parts().items() if name.startswith("module")}
-        rows = {f"loss {i + 1}": i for i in range(model.K)}
-
-        def gradients(i, parameters):
-            model.zero_grad(set_to_none=True)
-            if i in model.losses:
-                model.backward(*batch, losses=(i,))
-            return [p.grad for p in parameters]
+        rows = {f"loss {i + 1}": i for i in range(len(model.heads))}
+        gradients = _of_network(model, batch)
     elif losses is None:
         raise ValueError("a model that is no LocalNetwork needs losses=, a function (model, *batch) -> {name: scalar}")
     else:
         rows = losses(model, *batch)
         parts = parts or _children(model)
-
-        def gradients(loss, parameters):
-            if not loss.requires_grad:
-                return [None] * len(parameters)
-            return torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
-
-    named = [(part, name, p) for part, module in parts.items() for name, p in module.named_parameters()
-             if p.requires_grad]
-    covered = {id(p) for *_, p in named}
+        gradients = _of_scalar
+    named = [(part, *entry) for part, contents in parts.items() for entry in _entries(model, contents)]
+    covered = {id(p) for _, _, p, _ in named}
     missed = [name for name, p in model.named_parameters() if p.requires_grad and id(p) not in covered]
     if missed and not isinstance(model, LocalNetwork):
         raise ValueError(f"in no part, so not measured: {', '.join(missed[:5])}; name them in parts=")
-    through = {}
+    through, tensors = {}, {part: [] for part in parts}
+    for part, name, _, _ in named:
+        tensors[part].append(name)
     for loss, handle in rows.items():
-        for (part, name, _), gradient in zip(named, gradients(handle, [p for *_, p in named])):
-            if gradient is not None:
-                through.setdefault((loss, part), []).append(name)
+        for (part, name, _, index), gradient in zip(named, gradients(handle, [p for _, _, p, _ in named])):
+            if gradient is not None and (index is None or gradient[index].any()):
+                norm = gradient[... if index is None else index].norm().item()
+                through.setdefault((loss, part), {})[name] = norm
     if not through:
         raise ValueError("no loss reaches any parameter: does `losses` use the model that it is given, which is a copy?")
-    return MeasuredReach(list(rows), list(parts), through)
+    return MeasuredReach(list(rows), list(parts), through, tensors)
+
+
+def _of_network(net, batch):
+    """(loss, parameters) -> gradients, by the walk that trains; borders are filled first, and old contexts made."""
+    for _ in range(net.K if any(border is not None for border in net.borders) else 1):
+        net.backward(*batch, walk=_UnrestrictedWalk)
+
+    def gradients(i, parameters):
+        net.zero_grad(set_to_none=True)
+        if i in net.losses:
+            net.backward(*batch, losses=(i,), walk=_UnrestrictedWalk)
+        return [p.grad for p in parameters]
+
+    return gradients
+
+
+def _of_scalar(loss, parameters):
+    if not loss.requires_grad:
+        return [None] * len(parameters)
+    return torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
+
+
+def _entries(model, contents):
+    """(name, parameter, index or None) of a part: of a module, or of a list of (parameter, slice)."""
+    if isinstance(contents, torch.nn.Module):
+        return [(name, p, None) for name, p in contents.named_parameters() if p.requires_grad]
+    names = {id(p): name for name, p in model.named_parameters()}
+    return [(names.get(id(p), "parameter"), p, index) for p, index in contents]
 
 
 def _children(model):
@@ -97,21 +156,21 @@ def _children(model):
 
 
 @torch.no_grad()
-def accuracy(net, images, heads=None):
-    """Test accuracies in percent from one pass: a list of K, one a head.
+def score(net, data, heads=None):
+    """The data's score (for images: test accuracy in percent) of every head, from one pass: a list, one a head.
 
     heads: indices to measure (default: those that are trained); the others are None.
     """
     modes = {module: module.training for module in net.modules()}
     heads = net.losses if heads is None else heads
-    right = torch.zeros(net.K, device=images.test_y.device)
+    total, seen = {i: 0.0 for i in heads}, 0
     try:
         net.eval()
-        for x, y in images.test_batches(500 if images.test_x.device.type == "cpu" else 2000):
+        for x, y in data.test_batches(500 if data.device.type == "cpu" else 2000):
+            seen += len(y)
             for i, logits in net.logits(x, heads).items():
-                right[i] += (logits.argmax(dim=1) == y).sum()
+                total[i] = total[i] + data.score(logits, y).sum()
     finally:
         for module, mode in modes.items():
             module.training = mode
-    percent = (100 * right / len(images.test_y)).tolist()
-    return [percent[i] if i in heads else None for i in range(net.K)]
+    return [float(total[i]) / seen if i in heads else None for i in range(len(net.heads))]

@@ -5,12 +5,14 @@ module a head. Convolutions start as He et al. (2015) propose, fan-out mode; lin
 own, so that untrained logits are small and the first loss is near the logarithm of the number of classes.
 """
 
+import torch
 from torch import nn
 
-from . import heads, partition
+from . import heads, objectives, partition
 from .cost import count
 from .heads import conv
 from .local import LocalNetwork
+from .wiring import IMAGE
 
 
 class Network(nn.Module):
@@ -48,20 +50,45 @@ class Network(nn.Module):
             shape = cost.shape
         return [self.block_names[end - 1] for end in partition.balanced(macs, K)[:-1]]
 
-    def cut(self, K, head="1c2f", reach=None):
+    def cut(self, K, head="1c2f", reach=None, objective="cross-entropy"):
         """Cut into K modules: a LocalNetwork that shares this network's parameters.
 
         head: the kind of auxiliary head of modules 1 to K - 1 (see heads.HEADS); the last module keeps the network's
-        own classifier.   reach: default is local, every module its own loss.
+        own classifier.   reach: default is local, every module its own loss.   objective: what the local losses of
+        modules 1 to K - 1 are made of (see objectives.OBJECTIVES); the last has cross-entropy.
         Raises ValueError if K exceeds the number of blocks.
+
+        >>> net = resnet(20).cut(4, head="mlp")
+        >>> net.K, len(net.body[0]), net.reach.diagonal().tolist()
+        (4, 4, [1, 1, 1, 1])
         """
         ends = [self.block_names.index(name) + 1 for name in self.borders(K)] + [len(self.blocks)]
         body = [nn.Sequential(*self.blocks[start:end]) for start, end in zip([0, *ends], ends)]
-        shape, auxiliary, like = self.shape, [], next(self.parameters())
+        shape, auxiliary, local, like = self.shape, [], [], next(self.parameters())
         for module in body[:-1]:
             shape = count(module, shape).shape
-            auxiliary.append(heads.make(head, shape, self.classes).apply(_initialise).to(like.device, like.dtype))
-        return LocalNetwork(body, [*auxiliary, self.classifier], reach)
+            for parts, made in ((auxiliary, heads.make(head, shape, self.classes)),
+                                (local, objectives.make(objective, shape, self.shape, self.classes))):
+                parts.append(made.apply(_initialise).to(like.device, like.dtype))
+        return LocalNetwork(body, [*auxiliary, self.classifier], reach, [*local, objectives.CrossEntropy()])
+
+
+class Joined(nn.Module):
+    """A linear cell on all that it reads, side by side: of images the mean over positions. Tensors of (batch, width)."""
+
+    def __init__(self, inputs, width):
+        super().__init__()
+        self.linear = nn.Linear(inputs, width)
+
+    def forward(self, *read):
+        return self.linear(torch.cat([x.flatten(2).mean(dim=2) if x.dim() > 2 else x for x in read], dim=1)).tanh()
+
+
+def sketch(wiring, width=6, classes=10, channels=3):
+    """A tiny LocalNetwork of any wiring, every cell and head linear: to try a wiring, a reach or a border on."""
+    inputs = [sum(channels if s == IMAGE else width for s in sources) for sources in wiring.cells]
+    return LocalNetwork([Joined(n, width) for n in inputs], [Joined(width * len(read), classes) for read in wiring.heads],
+                        wiring=wiring)
 
 
 class ResidualBlock(nn.Module):

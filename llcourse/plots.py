@@ -70,12 +70,9 @@ def methods(K=4):
     """The reach matrices of every method of the course on one page."""
     rows = -(-len(reaches.METHODS) // 4)
     figure, axes = plt.subplots(rows, 4, figsize=(10, 2.7 * rows), squeeze=False)
-    for ax, (name, constructor) in zip(axes.flat, reaches.METHODS.items()):
-        R = constructor(K)
-        _matrix(ax, R, name)
-        if len(R) > R.shape[1]:
-            ax.set_xlabel("cell: K modules x G groups", fontsize=8)
-            ax.set_ylabel("loss; the last is a head alone", fontsize=8)
+    for ax, (name, method) in zip(axes.flat, reaches.METHODS.items()):
+        _matrix(ax, method(K), name)
+        ax.set_xlabel(method.column, fontsize=8)
     figure.tight_layout()
     return figure
 

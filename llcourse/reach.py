@@ -1,34 +1,53 @@
 """Reach: which loss trains which module.
 
 A network is cut into K modules; loss i sits on the output of module i. The reach R is a K x K matrix of 0 and 1:
-``R[i, j] = 1`` if loss i updates module j. A loss sees only what lies before it, so R is lower triangular, and a
-module that no loss reaches would never learn, so no column is empty. Rows and columns are counted from 0 in the
+``R[i, j] = 1`` if loss i updates module j. A loss sees only what lies before it, so R is lower triangular (and, where
+the modules are no chain, 0 wherever no path leads from module j to loss i), and a module that no loss reaches would
+never learn, so no column is empty. Rows and columns are counted from 0 in the
 code and from 1 in the text. A row of zeros is a loss that is not computed at all.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
+
+from . import wiring as wirings
 
 
 class ReachError(ValueError):
     """A matrix that no network can be trained with; the message says which entry is at fault."""
 
 
-def check(matrix):
+def check(matrix, wiring=None):
     """Return ``matrix`` as an integer array, or raise ReachError with the reason.
 
-    Accepts a (rows, K) matrix with rows >= K: rows beyond the K-th are losses behind the last module that train a
-    head alone (the final head of neuron groups).
+    wiring: what the network's cells read (see wiring.py; default: a chain of as many modules as there are columns). It
+    says how many rows and columns there are and which loss may train which cell. Rows beyond the last column are losses
+    that train a head alone (the final head of neuron groups).
+
+    >>> check([[1, 0], [1, 1]]).tolist()
+    [[1, 0], [1, 1]]
     """
     R = np.asarray(matrix)
     if R.ndim != 2 or R.shape[0] < R.shape[1] or R.shape[1] == 0:
         raise ReachError(f"a reach has a row a loss and a column a module, at least 1 x 1; got shape {R.shape}")
+    if wiring is None:
+        wiring = wirings.chain(R.shape[1], losses=R.shape[0])
+    if R.shape != (shape := (len(wiring.heads), len(wiring.cells))):
+        raise ReachError(f"this network has K = {shape[1]} modules and {shape[0]} losses; got a reach of shape {R.shape}")
     if not np.isin(R, (0, 1)).all():
         raise ReachError(f"a reach holds 0 and 1 only; got {sorted(set(R.ravel().tolist()) - {0, 1})}")
     R = R.astype(int)
-    above = np.argwhere(np.triu(R, k=1))
-    if len(above):
-        i, j = above[0]
-        raise ReachError(f"a reach is lower triangular: loss {i + 1} comes before module {j + 1} and cannot train it")
+    for i, j in np.argwhere(R):
+        if i < j:
+            raise ReachError(f"a reach is lower triangular: loss {i + 1} comes before module {j + 1} and cannot train it")
+        if not wiring.may_train(i, j):
+            raise ReachError(f"no path leads from module {j + 1} to loss {i + 1}, which cannot train it")
+    for i in range(R.shape[1], R.shape[0]):
+        if R[i].any():
+            raise ReachError(f"loss {i + 1} sits on a head alone, behind the last module, and trains no module: leave row {i + 1} "
+                             "empty")
     empty = np.flatnonzero(R.sum(axis=0) == 0)
     if len(empty):
         raise ReachError(f"no loss reaches module {empty[0] + 1}: it would never learn; put a 1 into column {empty[0] + 1}")
@@ -48,13 +67,13 @@ def backprop(K):
     return check(R)
 
 
-def local(K):
-    """Each module learns from its own loss alone.
+def local(K, losses=None):
+    """Each module learns from its own loss alone; losses (default K) beyond the K-th train a head alone.
 
     Greedy layer-wise training, DGL (Belilovsky et al. 2020, section 3), InfoPro and ContSup share this matrix; they
     differ in schedule, loss terms and forward wiring.
     """
-    return check(np.eye(K, dtype=int))
+    return check(np.eye(K if losses is None else losses, K, dtype=int))
 
 
 def chunked(K, N):
@@ -92,22 +111,43 @@ def groups(K, G):
 
     Returns (K * G + 1, K * G); cell (k, g) is column k * G + g.
     """
-    return check(np.vstack([np.eye(K * G, dtype=int), np.zeros((1, K * G), int)]))
+    return local(K * G, K * G + 1)
+
+
+@dataclass(frozen=True)
+class Method:
+    """A row of METHODS: `method(K)` is its reach, `method.wiring(K)` what the cells read, `column` what a column is."""
+
+    reach: Callable
+    wiring: Callable = wirings.chain
+    column: str = "module"
+
+    def __call__(self, K):
+        return self.reach(K)
 
 
 METHODS = {  # every method of the course, as a function of K
-    "Backprop": backprop,
-    "Greedy, DGL, InfoPro, ContSup": local,
-    "Chunked, 2 modules": lambda K: chunked(K, min(2, K)),
-    "Overlapping, 2-wide": lambda K: overlapping(K, min(2, K)),
-    "Interlocking, 2-wise": lambda K: interlocking(K, min(2, K)),
-    "Interlocking, 3-wise": lambda K: interlocking(K, min(3, K)),
-    "Deep supervision": deep_supervision,
-    "Neuron groups, G = 2": lambda K: groups(K, 2),
+    "Backprop": Method(backprop),
+    "Greedy, DGL, InfoPro, ContSup": Method(local),
+    "Chunked, 2 modules": Method(lambda K: chunked(K, min(2, K))),
+    "Overlapping, 2-wide": Method(lambda K: overlapping(K, min(2, K))),
+    "Interlocking, 2-wise": Method(lambda K: interlocking(K, min(2, K))),
+    "Interlocking, 3-wise": Method(lambda K: interlocking(K, min(3, K))),
+    "Deep supervision": Method(deep_supervision),
+    "Neuron groups, G = 2": Method(lambda K: groups(K, 2), lambda K: wirings.groups(K, 2), "cell: K modules x G groups"),
 }
 
 
-def crossed(R):
-    """Borders that some gradient crosses: a boolean (K - 1,) array. All others are a `detach()`."""
-    K = R.shape[1]
-    return np.array([R[b + 1 :, : b + 1].any() for b in range(K - 1)], bool)
+def crossed(R, wiring=None):
+    """Above which modules a gradient comes back down: a boolean array, one a column. All other borders are a `detach()`.
+
+    >>> crossed(chunked(4, 2)).tolist()
+    [True, False, True, False]
+    """
+    R = np.asarray(R)
+    wiring = wirings.chain(R.shape[1], losses=R.shape[0]) if wiring is None else wiring
+    down = np.zeros(R.shape[1], bool)
+    for i in range(len(R)):
+        for j in (passed := wirings.visits(R, wiring, i)):
+            down[[s for s in wiring.cells[j] if s in passed]] = True
+    return down

@@ -1,19 +1,39 @@
 """Schedules: who updates when.
 
-A schedule turns a network and a number of epochs into phases; in each phase some losses are computed and the modules
-before them stay frozen. Adding a schedule is writing such a function and naming it in SCHEDULES.
+A schedule turns a network and a number of epochs into phases. In each phase some losses are computed and the modules
+before them stay frozen; its turns say which of the losses are computed on which batch. Adding a schedule is writing
+such a function and naming it in SCHEDULES.
 """
 
-from collections import namedtuple
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
-Phase = namedtuple("Phase", "epochs losses frozen")  # frozen: modules 0 ... frozen - 1 only forward, in eval mode
+
+@dataclass(frozen=True)
+class Phase:
+    """Some epochs of a schedule.
+
+    epochs: how many.   losses: indices of the losses that are computed.   frozen: modules 0 ... frozen - 1 and their
+    heads only run forward, in eval mode.   turns: (steps, generator) -> for each step of an epoch the losses whose turn
+    it is, all chance drawn from the torch.Generator; None if it is always everyone's. Cells whose turn it is not run
+    only as far as others read them.
+    """
+
+    epochs: int
+    losses: tuple
+    frozen: int = 0
+    turns: Callable | None = None
+
+    def steps(self, steps, generator):
+        """For each of an epoch's steps the losses whose turn it is."""
+        return [self.losses] * steps if self.turns is None else self.turns(steps, generator)
 
 
 def synchronous(net, epochs):
     """Every module updates on every batch (DGL, algorithm 1; every reach matrix)."""
-    return [Phase(epochs, net.losses, 0)]
+    return [Phase(epochs, net.losses)]
 
 
 def sequential(net, epochs):
@@ -25,6 +45,9 @@ def sequential(net, epochs):
     if not np.array_equal(net.reach, np.eye(net.K)):
         raise ValueError(f"sequential training needs reach.local({net.K}): every module its own loss and no other; "
                          f"got\n{net.reach}")
+    if any(border is not None and border.holds for border in net.borders):
+        raise ValueError("sequential training runs the frozen modules on every batch; a border that holds batches would hide "
+                         "them from the module that learns")
     return [Phase(epochs, (j,), j) for j in range(net.K)]
 
 

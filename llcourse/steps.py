@@ -2,36 +2,34 @@
 
 import torch
 
-from .local import LocalNetwork
+from . import optimizers
 
 
 class EagerStep:
-    """The gradients of `net.backward`, then one step of SGD, kernel by kernel.
+    """The gradients of `net.backward`, then one step of the recipe's optimizer, kernel by kernel.
 
-    momentum: the optimizer's buffers, one a parameter in the order of net.parameters() (none without momentum). They
-    are made here, so that what is restored or captured later lies in the memory the optimizer works on.
+    Every cell has its learning rate. `state()` is what the optimizer remembers, {name: tensor}, in the memory it works on.
     """
 
     def __init__(self, net, recipe):
         self.net = net
         self.device = next(net.parameters()).device
-        self.optimizer = torch.optim.SGD(
-            net.parameters(), lr=0.0, momentum=recipe.momentum, nesterov=recipe.nesterov and recipe.momentum > 0,
-            weight_decay=recipe.weight_decay, fused=self.device.type in ("cpu", "cuda"))
-        self.momentum = [torch.zeros_like(p) for p in net.parameters()] if recipe.momentum else []
-        for p, buffer in zip(net.parameters(), self.momentum):
-            self.optimizer.state[p]["momentum_buffer"] = buffer
+        self.optimizer = optimizers.make(net, recipe)
 
-    def __call__(self, x, y, lr, losses):
-        """One step on the batch (x, y) at learning rate lr; returns the (K,) losses of `net.backward`."""
-        self._set_lr(lr)
+    def __call__(self, x, y, lrs, losses):
+        """One step on the batch (x, y): lrs, a learning rate a cell; returns the losses of `net.backward`."""
+        self._set_lrs(lrs)
         return self._update(self.net, x, y, losses)
 
-    def _set_lr(self, lr):
-        self.optimizer.param_groups[0]["lr"] = lr
+    def state(self):
+        return optimizers.state(self.optimizer)
+
+    def _set_lrs(self, lrs):
+        for group, lr in zip(self.optimizer.param_groups, lrs, strict=True):
+            group["lr"] = lr
 
     def _update(self, net, x, y, losses):
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)  # what gets no gradient is then left alone, its momentum too
         values = net.backward(x, y, losses=losses)
         self.optimizer.step()
         return values
@@ -47,6 +45,8 @@ class FastStep(EagerStep):
 
     def __init__(self, net, recipe, compiled=True):
         super().__init__(net, recipe)
+        if any(border is not None and border.holds for border in net.borders):
+            raise ValueError("a border that holds batches works step by step: train without fast=True")
         self.shape, self.graphs, self.fast = None, {}, net
         if compiled:
             from torch._dynamo import config as dynamo  # late: importing it takes seconds
@@ -54,17 +54,16 @@ class FastStep(EagerStep):
 
             dynamo.recompile_limit = max(64, dynamo.recompile_limit)  # modules share their code, so all kinds count together
             functorch.donated_buffer = False  # else no graph could be kept for a second loss
-            self.fast = LocalNetwork([torch.compile(m, dynamic=False) for m in net.body],
-                                     [torch.compile(m, dynamic=False) for m in net.heads], net.reach, net.loss)
-            self.fast.precision = net.precision
+            self.fast = net.mapped(lambda part: torch.compile(part, dynamic=False))
         if self.device.type == "cuda":
-            self.optimizer.param_groups[0]["lr"] = torch.zeros((), device=self.device)
+            self.lrs = torch.zeros(len(self.optimizer.param_groups), device=self.device)
+            super()._set_lrs(self.lrs)
 
-    def _set_lr(self, lr):
+    def _set_lrs(self, lrs):
         if self.device.type == "cuda":
-            self.optimizer.param_groups[0]["lr"].fill_(lr)  # in place: the graph reads it from where it lies
+            self.lrs.copy_(torch.tensor(lrs))  # in place: the graph reads them from where they lie
         else:
-            super()._set_lr(lr)
+            super()._set_lrs(lrs)
 
     def _update(self, net, x, y, losses):
         self.shape = self.shape or x.shape
@@ -79,16 +78,16 @@ class FastStep(EagerStep):
         key = losses, tuple(module.training for module in self.net.body)
         if key not in self.graphs:
             self.graphs[key] = self._capture(x, y, losses)
-        graph, static_x, static_y, values = self.graphs[key]
+        graph, static_x, static_y, computed, values = self.graphs[key]
         static_x.copy_(x)
         static_y.copy_(y)
         graph.replay()
-        return values.clone()  # the next replay writes to the same place
+        return dict(zip(computed, values.clone()))  # the next replay writes to the same place
 
     def _capture(self, x, y, losses):
         """Record the step as a CUDA graph; the three steps that warm it up leave no trace."""
         x, y = x.clone(), y.clone()
-        state = [*self.net.state_dict().values(), *self.momentum]
+        state = [*self.net.state_dict().values(), *self.state().values()]
         before = [t.detach().clone() for t in state]
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
@@ -103,4 +102,5 @@ class FastStep(EagerStep):
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, stream=side):
             values = super()._update(self.fast, x, y, losses)
-        return graph, x, y, values
+            stacked = torch.stack([*values.values()])
+        return graph, x, y, tuple(values), stacked

@@ -1,47 +1,61 @@
-"""A discrete-time simulator: K workers, one a module, and when each of them is busy.
+"""A discrete-time simulator: workers, one a cell, and when each of them is busy.
 
-What waits for what follows from the reach matrix alone. Time is counted in forward passes of one module: a forward
-takes 1, an input-VJP 1, a weight gradient 1. Messages between workers cost nothing here; chapter 11 adds them.
+What waits for what follows from the routes of a batch, which the network itself executes. Time is counted in forward
+passes of one module: a forward takes 1, an input-VJP 1, a weight gradient 1. Messages between workers cost nothing
+here; chapter 11 adds them.
 """
 
-from collections import namedtuple
+from collections import defaultdict, namedtuple
 
 import numpy as np
 
 from . import reach as reaches
+from . import wiring as wirings
+from .routes import Forward, Losses, Pull, plan
 
 Task = namedtuple("Task", "worker kind batch start end")  # worker and batch from 0; kind: "forward" or "backward"
 
 
-def simulate(R, batches, head=0.0):
-    """Run `batches` batches through K workers under the reach R; return the list of Tasks, each worker's in order.
+def simulate(R, batches, head=0.0, wiring=None):
+    """Run `batches` batches through the workers under the reach R; return the list of Tasks, each worker's in order.
 
-    Worker j forwards batch b when worker j - 1 has, and not before it has updated on batch b - 1.
-    A loss starts back from its own worker as soon as that has forwarded the batch, and visits every worker down to the
-    lowest that it trains (backward locking). head: time of an auxiliary head's forward pass; twice that again backward.
+    A worker forwards a batch when those that it reads have, and not before it has updated on the batch before. A loss
+    starts back as soon as its worker has forwarded the batch, and visits every worker down to the lowest that it trains
+    (backward locking); losses that go the same way from a worker on wait there for each other. A pass that only hands a
+    message on takes 1, one that trains its module 2.   head: time of an auxiliary head's forward pass; twice that again
+    backward.   wiring: what the cells read (default: a chain).
+
+    >>> max(task.end for task in simulate(reaches.backprop(4), batches=1))
+    12.0
     """
-    R = reaches.check(R)
-    K = R.shape[1]
-    free, tasks = np.zeros(K), []
+    R = reaches.check(R, wiring)
+    wiring = wiring or wirings.chain(R.shape[1], losses=R.shape[0])
+    computed = [i for i in range(len(R)) if i >= R.shape[1] or R[i].any()]
+    steps = plan(R, wiring, computed)
+    free, tasks = np.zeros(R.shape[1]), []
 
     def run(worker, kind, batch, ready, duration):
         start = max(ready, free[worker])
         free[worker] = start + duration
-        tasks.append(Task(worker, kind, batch, float(start), float(free[worker])))
+        if duration:
+            tasks.append(Task(worker, kind, batch, float(start), float(free[worker])))
         return free[worker]
 
-    lowest = {i: int(R[i].nonzero()[0].min()) for i in range(K) if R[i].any()}
-    last = max(lowest)
     for b in range(batches):
-        arrival = 0.0
-        for j in range(last + 1):
-            arrival = run(j, "forward", b, arrival, 1)
-            # once a loss is out, its gradient starts back: nearer losses first, as they become ready
-            if j in lowest:
-                gradient, extra = arrival, 3 * head if j < K - 1 else 0
-                for m in range(j, lowest[j] - 1, -1):
-                    gradient = run(m, "backward", b, gradient, extra + 1 + R[j, m])
-                    extra = 0
+        there, gradient = defaultdict(float), defaultdict(float)  # when an output, and a loss's gradient at a cell, is there
+        for step in steps:
+            if isinstance(step, Forward):
+                ready = max(there[s] for s in wiring.cells[step.cell])
+                there[step.cell] = run(step.cell, "forward", b, ready, 1)
+            elif isinstance(step, Losses):
+                for i, wants in zip(step.losses, step.wants):
+                    ready = max(there[s] for s in wiring.heads[i])
+                    end = run(wiring.heads[i][0], "backward", b, ready, 3 * head if i < len(R) - 1 else 0)
+                    gradient.update(((i, s), end) for s in wants)
+            elif isinstance(step, Pull):
+                ready = max(gradient[i, step.cell] for i in {*step.trains, *step.message})
+                end = run(step.cell, "backward", b, ready, 2 if step.trains else 1)
+                gradient.update(((i, s), max(end, gradient[i, s])) for i in step.message for s in step.sources)
     return tasks
 
 
@@ -65,7 +79,7 @@ def utilisation(tasks, K):
     return sum(t.end - t.start for t in tasks) / (K * span)
 
 
-def batch_time(R, head=0.0):
+def batch_time(R, head=0.0, wiring=None):
     """Time between one batch's end and the next's once the workers are in step."""
-    ends = [max(t.end for t in simulate(R, n, head)) for n in (20, 21)]
+    ends = [max(t.end for t in simulate(R, n, head, wiring)) for n in (20, 21)]
     return ends[1] - ends[0]

@@ -12,26 +12,17 @@ import torch
 from . import checkpoint as checkpoints
 from . import interrupts, measure
 from .history import History
+from .precision import choose
 from .progress import progress
 from .recipe import Recipe
 from .schedules import SCHEDULES
 from .steps import EagerStep, FastStep
-from .timing import round_robin
-
 
 SAVE_SECONDS = 5  # epochs shorter than that are not saved one by one: a file on the disk takes its time
 
 
 class NonFiniteLoss(RuntimeError):
     """A loss became infinite or NaN; the network is back where the epoch began."""
-
-
-def _digest(*chunks):
-    """A short name for the contents of some bytes."""
-    whole = sha256()
-    for chunk in chunks:
-        whole.update(chunk)
-    return whole.hexdigest()[:12]
 
 
 class Run:
@@ -47,22 +38,23 @@ class Run:
             raise ValueError(f"no schedule is called {schedule!r}; there are {', '.join(SCHEDULES)}")
         if epochs < 1:
             raise ValueError(f"training takes at least one epoch; got epochs = {epochs}")
-        if len(images.train_y) < 2:
-            raise ValueError(f"BatchNorm needs at least 2 training images; got {len(images.train_y)}")
+        if images.train_size < 2:
+            raise ValueError(f"BatchNorm needs at least 2 training images; got {images.train_size}")
         self.images, self.recipe, self.seed = images, recipe or Recipe(), int(seed)
-        self.device = images.train_x.device
+        self.device = images.device
         self.net = net.to(self.device, memory_format=torch.channels_last)
-        self.net.precision = self.recipe.dtype(self.device)
+        self.precision = choose(self.recipe.precision, self.device)
+        self.net.precision = self.precision.dtype
         self.phases = SCHEDULES[schedule](net, epochs)
         self.epochs = sum(phase.epochs for phase in self.phases)
-        self.history = History(standin=images.standin)
+        self.steps_per_epoch = math.ceil((images.train_size - 1) / self.recipe.batch)  # a last batch of one is left out
+        self.history = History(standin=images.standin, score=images.score.name)
         self.step = (FastStep if fast else EagerStep)(net, self.recipe)
+        self.updates = torch.zeros(len(net.heads), dtype=torch.long)  # of each cell, since its phase began
         self.config = {
             "epochs": epochs, "schedule": schedule, "seed": self.seed, "recipe": json.loads(json.dumps(asdict(self.recipe))),
             "fast": fast, "precision": str(net.precision), "device": self.device.type, "reach": net.reach.tolist(),
-            "images": _digest(*(t.cpu().numpy().tobytes() for t in (
-                images.train_x, images.train_y, images.test_x, images.test_y))),
-            "network": _digest(*(f"{n} {tuple(p.shape)}".encode() for n, p in net.named_parameters()))}
+            "images": images.digest(), "network": _digest(net)}
 
     def fit(self, checkpoint=None, label="training"):
         """Train to the end and return the history; with `checkpoint`, save to that file at ends of epochs.
@@ -79,20 +71,20 @@ class Run:
             raise KeyboardInterrupt(self._interrupted(checkpoint)) from None
 
     def _train(self, checkpoint, label, stop):
-        steps, rows, saved = self._steps_per_epoch(), self.history.rows, -math.inf
-        finished = self._state(clone=True), len(rows)
+        steps, rows, saved = self.steps_per_epoch, self.history.rows, -math.inf
+        finished = self.state(), len(rows)
         try:
             with progress(total=self.epochs * steps, initial=len(rows) * steps, label=label) as bar:
                 while len(rows) < self.epochs:
                     rows.append(self._epoch(bar, stop))
-                    finished = self._state(clone=True), len(rows)
+                    finished = self.state(), len(rows)
                     if checkpoint and (time.monotonic() - saved > SAVE_SECONDS or len(rows) == self.epochs):
                         self.save(checkpoint)
                         saved = time.monotonic()
                     stop()
         except BaseException as error:
             state, done = finished
-            self._restore(state)
+            self.restore(state)
             del rows[done:]
             if checkpoint and isinstance(error, KeyboardInterrupt):
                 self.save(checkpoint)
@@ -103,65 +95,49 @@ class Run:
         while done >= self.phases[phase_index].epochs:
             done -= self.phases[phase_index].epochs
             phase_index += 1
-        phase, net, recipe = self.phases[phase_index], self.net, self.recipe
-        self._freeze(phase)
+        phase, net, recipe, values = self.phases[phase_index], self.net, self.recipe, []
+        self.freeze(phase)
+        if done == 0:
+            self.updates.zero_()
         key = self.seed * 1_000_003 + len(self.history.rows)
         generator = torch.Generator(self.device).manual_seed(key)
-        steps, losses = self._steps_per_epoch(), []
+        turns = phase.steps(self.steps_per_epoch, torch.Generator().manual_seed(key))
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(key)  # for dropout and the like inside modules
-            for step, (x, y) in enumerate(self.images.batches(recipe.batch, generator, augment=recipe.augment)):
-                losses.append(self.step(x, y, recipe.lr_at(done + step / steps, phase.epochs), phase.losses))
+            for (x, y), losses in zip(self.images.batches(recipe.batch, generator, augment=recipe.augment), turns):
+                lrs = [recipe.lr_at(n / self.steps_per_epoch, phase.epochs) for n in self.updates.tolist()]
+                values.append(self.step(x, y, lrs, losses))
+                self.updates[net.updated_by(values[-1])] += 1
                 if self.device.type == "cpu":  # elsewhere a look at the value would make the host wait for the device
-                    self._check_finite(losses[-1:], phase.losses, step)
+                    self._check_finite(values[-1:], len(values))
                 bar.update()
                 stop()
         net.train()
-        self._check_finite(losses, phase.losses, 0)
+        self._check_finite(values, 1)
         trained = {loss for p in self.phases[: phase_index + 1] for loss in p.losses}
-        accuracy = measure.accuracy(net, self.images, heads=sorted(trained))
-        means = torch.stack(losses).mean(dim=0).tolist()
-        bar.set_postfix_str(f"accuracy {accuracy[max(phase.losses)]:.1f} %", refresh=False)
+        score = measure.score(net, self.images, heads=sorted(trained))
+        bar.set_postfix_str(f"{self.history.score} {score[max(phase.losses)]:.1f} {self.images.score.unit}", refresh=False)
+        by_loss = [[step[i] for step in values if i in step] for i in range(len(net.heads))]
         return {"epoch": len(self.history.rows) + 1, "phase": phase_index,
-                "loss": [mean if i in phase.losses else None for i, mean in enumerate(means)], "accuracy": accuracy,
-                "seconds": time.perf_counter() - began}
+                "loss": [torch.stack(steps).mean().item() if steps else None for steps in by_loss],
+                self.history.score: score, "seconds": time.perf_counter() - began}
 
-    def _freeze(self, phase):
+    def freeze(self, phase):
         """All in train mode but the modules and heads that a phase keeps frozen."""
         self.net.train()
         for part in (*self.net.body[: phase.frozen], *self.net.heads[: phase.frozen]):
             part.eval()
 
-    def seconds_left(self):
-        """About how long `fit` will take, from a few steps of each phase that are undone. Evaluation is left out."""
-        x, y = next(self.images.batches(self.recipe.batch, torch.Generator(self.device)))
-        before, seconds, end = self._state(clone=True), 0.0, 0
-        with interrupts.held():
-            try:
-                for phase in self.phases:
-                    end += phase.epochs
-                    epochs = min(phase.epochs, max(0, end - len(self.history.rows)))
-                    if not epochs:
-                        continue
-                    self._freeze(phase)
-                    (one,) = round_robin([lambda losses=phase.losses: self.step(x, y, 0.0, losses)], 4, self.device)
-                    seconds += epochs * self._steps_per_epoch() * one
-            finally:
-                self.net.train()
-                self._restore(before)
-        return seconds
-
-    def _steps_per_epoch(self):
-        return math.ceil((len(self.images.train_y) - 1) / self.recipe.batch)  # a last batch of one image is left out
-
-    def _check_finite(self, losses, wanted, first):
-        bad = ~torch.stack(losses)[:, list(wanted)].isfinite()
-        if bad.any():
-            step, column = bad.nonzero()[0].tolist()
-            raise NonFiniteLoss(
-                f"the loss of module {wanted[column] + 1} is {losses[step][wanted[column]].item()} at step "
-                f"{first + step + 1} of epoch {len(self.history.rows) + 1}. The network is back where that epoch began. A lower "
-                f"learning rate or a longer warm-up mends most such runs: recipe=Recipe(lr={self.recipe.lr / 4:g})")
+    def _check_finite(self, values, first):
+        every = torch.stack([value for step in values for value in step.values()] or [torch.zeros(())])
+        if every.isfinite().all():
+            return
+        step, i, value = next((n, i, value.item()) for n, step in enumerate(values, first)
+                              for i, value in step.items() if not value.isfinite())
+        raise NonFiniteLoss(
+            f"the loss of module {i + 1} is {value} at step {step} of epoch {len(self.history.rows) + 1}. The network is back "
+            "where that epoch began. A lower learning rate or a longer warm-up mends most such runs: "
+            f"recipe=Recipe(lr={self.recipe.lr / 4:g})")
 
     def _interrupted(self, checkpoint):
         where = f"stopped after {len(self.history.rows)} of {self.epochs} epochs"
@@ -171,7 +147,7 @@ class Run:
 
     def save(self, path):
         """Write the run to a safetensors file, atomically."""
-        checkpoints.save(path, self._state(clone=True), {"config": self.config, "rows": self.history.rows})
+        checkpoints.save(path, self.state(), {"config": self.config, "rows": self.history.rows})
 
     def load(self, path):
         """Take up the run that `save` wrote. Raises CheckpointError if it was made with other settings."""
@@ -182,18 +158,27 @@ class Run:
         if other:
             raise checkpoints.CheckpointError(f"{path} belongs to another run ({'; '.join(other)}); "
                                               "name another file, or move this one away to start afresh")
-        self._restore(tensors)
-        self.history = History(record["rows"], self.images.standin)
+        self.restore(tensors)
+        self.history = History(record["rows"], self.images.standin, self.images.score.name)
 
-    def _state(self, clone=False):
-        state = {f"net.{name}": t for name, t in self.net.state_dict().items()}
-        state |= {f"momentum.{n}": buffer for n, buffer in enumerate(self.step.momentum)}
-        return {name: t.detach().clone() if clone else t for name, t in state.items()}
+    def state(self):
+        """{name: a copy} of all that the next step depends on."""
+        state = {f"net.{name}": tensor for name, tensor in self.net.state_dict().items()}
+        state |= {f"optimizer.{name}": tensor for name, tensor in self.step.state().items()}
+        return {name: tensor.detach().clone() for name, tensor in (state | {"updates": self.updates}).items()}
 
-    def _restore(self, state):
+    def restore(self, state):
+        """Put everything back to where `state()` was."""
         self.net.load_state_dict({k[4:]: t for k, t in state.items() if k.startswith("net.")})
-        for n, buffer in enumerate(self.step.momentum):
-            buffer.copy_(state[f"momentum.{n}"])
+        for name, tensor in self.step.state().items():
+            tensor.copy_(state[f"optimizer.{name}"])
+        self.updates.copy_(state["updates"])
+
+
+def _digest(net):
+    """Changes with what a network is made of: layers and their settings, objectives, borders, wiring, parameters' shapes."""
+    shapes = [f"{name} {tuple(p.shape)}" for name, p in net.named_parameters()]
+    return sha256("\n".join([repr(net), repr(net.wiring), *shapes]).encode()).hexdigest()[:12]
 
 
 def train(net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, checkpoint=None, fast=False):

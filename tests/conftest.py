@@ -1,9 +1,11 @@
-"""Shared by all tests: small notebooks made on the spot."""
+"""Shared by all tests: small notebooks made on the spot, and a small image set that can be learnt."""
 
 import nbformat
 import pytest
 import torch
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from llcourse.data import Images, Source
 
 torch.set_num_threads(1)
 
@@ -26,3 +28,15 @@ def make_notebook(tmp_path):
 @pytest.fixture
 def text_cell():
     return new_markdown_cell
+
+
+@pytest.fixture
+def images():
+    """The label is the quadrant that is bright."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randint(0, 120, (104, 16, 16, 3), generator=generator, dtype=torch.uint8)
+    y = torch.arange(104) % 4
+    for image, label in zip(x, y.tolist()):
+        top, left = 8 * (label // 2), 8 * (label % 2)
+        image[top : top + 8, left : left + 8] += 100
+    return Images("quadrants", x[:72], y[:72], x[72:], y[72:], "abcd", Source("standin", "a test", "0"), [0.5] * 3, [0.2] * 3)

@@ -1,10 +1,12 @@
 """An image set in memory, and its batches."""
 
 from dataclasses import dataclass
+from hashlib import sha256
 
 import torch
 
 from . import augmentation
+from .score import ACCURACY
 
 
 @dataclass(frozen=True)
@@ -21,8 +23,10 @@ class Images:
 
     train_x, test_x: uint8 (N, H, W, 3), which a permute turns into channels_last at no cost; train_y, test_y:
     int64 (N,); classes: the names behind the labels; shape: (3, H, W), what a network sees of one image;
-    mean, std: the published constants, per channel, that `normalize` uses.
+    mean, std: the published constants, per channel, that `normalize` uses; score: test accuracy in percent.
     """
+
+    score = ACCURACY
 
     def __init__(self, name, train_x, train_y, test_x, test_y, classes, source, mean, std):
         self.name, self.classes, self.source = name, tuple(classes), source
@@ -39,6 +43,22 @@ class Images:
     def standin(self):
         """True if these are generated images, not the set they stand in for."""
         return self.source.kind == "standin"
+
+    @property
+    def device(self):
+        return self.train_y.device
+
+    @property
+    def train_size(self):
+        """How many examples an epoch has."""
+        return len(self.train_y)
+
+    def digest(self):
+        """A short name for the contents: other images, or the same in another order, have another."""
+        whole = sha256()
+        for tensor in (self.train_x, self.train_y, self.test_x, self.test_y):
+            whole.update(tensor.cpu().numpy().tobytes())
+        return whole.hexdigest()[:12]
 
     def normalize(self, x):
         """uint8 (N, H, W, 3) to float32 (N, 3, H, W) in channels_last: (x / 255 - mean) / std."""

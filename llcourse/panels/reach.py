@@ -4,6 +4,7 @@ import ipywidgets as widgets
 
 from .. import plots
 from .. import reach as reaches
+from ..wiring import IMAGE
 from .panel import Panel
 
 
@@ -14,6 +15,10 @@ def reach():
 
 
 def _draw(method, K):
-    R = reaches.METHODS[method](K)
-    detached = K - 1 - int(reaches.crossed(R).sum()) if R.shape[0] == K else K - 1
-    return plots.matrix(R), f"losses computed: {int(R.any(axis=1).sum())}; borders detached: {detached} of {K - 1}"
+    chosen = reaches.METHODS[method]
+    R, wiring = chosen(K), chosen.wiring(K)
+    read = sorted({s for sources in wiring.cells for s in sources} - {IMAGE})  # the modules that have a border above them
+    detached = int((~reaches.crossed(R, wiring)[read]).sum())
+    heads_alone = len(R) - R.shape[1]
+    return plots.matrix(R), (f"losses computed: {int(R.any(axis=1).sum()) + heads_alone}; "
+                             f"borders detached: {detached} of {len(read)}")

@@ -7,18 +7,20 @@ from .. import reach as reaches
 from .. import timeline as timelines
 from .panel import Panel
 
-CHAINS = {name: R for name, R in reaches.METHODS.items() if len(R(1)) == 1}  # a worker a module: all but the groups
 WINDOW = 24  # one batch of backprop at K = 8
 
 
 def timeline():
-    """A Panel with the controls `method` (a name in reach.METHODS, neuron groups left out) and `K`."""
-    return Panel(_draw, method=widgets.Dropdown(options=list(CHAINS)), K=widgets.IntSlider(value=4, min=1, max=8))
+    """A Panel with the controls `method` (a name in reach.METHODS) and `K`."""
+    return Panel(_draw, method=widgets.Dropdown(options=list(reaches.METHODS)), K=widgets.IntSlider(value=4, min=1, max=8))
 
 
 def _draw(method, K):
-    R = CHAINS[method](K)
-    figure = plots.timeline({f"{method}, K = {K}": timelines.simulate(R, WINDOW // 3)}, K, until=WINDOW)
-    period = timelines.batch_time(R)
-    busy = sum(task.end - task.start for task in timelines.simulate(R, 1)) / (K * period)
+    chosen = reaches.METHODS[method]
+    R, wiring = chosen(K), chosen.wiring(K)
+    workers = R.shape[1]
+    figure = plots.timeline({f"{method}, K = {K}": timelines.simulate(R, WINDOW // 3, wiring=wiring)}, workers, until=WINDOW)
+    period = timelines.batch_time(R, wiring=wiring)
+    one = timelines.simulate(R, 1, wiring=wiring)
+    busy = sum(task.end - task.start for task in one) / (workers * period)
     return figure, f"once in step: a batch every {period:g} units of time; the workers are busy {100 * busy:.3g} % of it"

@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 
 import torch
 
-from .. import data, memory, paths, results
+from .. import data, interrupts, memory, paths, results
+from ..timing import round_robin
 from ..training import Run
 from . import suites
 
@@ -60,7 +61,7 @@ def execute(job):
     run = prepare(job, suite, configuration, images)
     if checkpoint.exists():
         run.load(checkpoint)
-    needed = run.seconds_left() * BESIDE_STEPS / 60  # asked in any case, so that no recorded minute holds compilation
+    needed = seconds_left(run) * BESIDE_STEPS / 60  # asked in any case, so that no recorded minute holds compilation
     if job.deadline is not None and needed > (left := (job.deadline - time.time()) / 60):
         return f"needs about {needed:.1f} minutes, {max(left, 0):.1f} are left"
     run.fit(checkpoint, label=job.name)
@@ -78,6 +79,26 @@ def prepare(job, suite, configuration, images):
                fast=torch.device(job.device).type == "cuda")
 
 
+def seconds_left(run):
+    """About how long `run.fit` will take, from a few steps of each phase that are undone. Evaluation is left out."""
+    x, y = next(run.images.batches(run.recipe.batch, torch.Generator(run.device)))
+    before, seconds, end = run.state(), 0.0, 0
+    with interrupts.held():
+        try:
+            for phase in run.phases:
+                end += phase.epochs
+                epochs = min(phase.epochs, max(0, end - len(run.history.rows)))
+                if epochs:
+                    run.freeze(phase)
+                    still = [0.0] * len(run.net.heads)
+                    (one,) = round_robin([lambda losses=phase.losses: run.step(x, y, still, losses)], 4, run.device)
+                    seconds += epochs * run.steps_per_epoch * one
+        finally:
+            run.net.train()
+            run.restore(before)
+    return seconds
+
+
 def record(job, configuration, run):
     """The contents of a run's file, as results/run.schema.json describes them."""
     rows = [{**row, "loss": _rounded(row["loss"], 4), "accuracy": _rounded(row["accuracy"], 2),
@@ -90,6 +111,7 @@ def record(job, configuration, run):
         "network": suites.named(job.suite).network().name,
         "recipe": asdict(run.recipe),
         "precision": str(run.net.precision or torch.float32).removeprefix("torch."),
+        "precision_why": run.precision.why,
         "step": "eager" if not run.config["fast"] else "compiled and captured",
         "threads": job.threads,
         "history": rows,

@@ -72,6 +72,7 @@ def named(name):
 
 
 INFOPRO = "InfoPro (Wang et al. 2021), table 2: mean and standard deviation of five runs"
+SHORT = "none, this is a scale made for two CPU cores"
 
 SUITES = {
     "dgl-table": Suite(
@@ -94,11 +95,14 @@ SUITES = {
         + (Configuration("Backprop"),),
         "none that we could verify; the study is section 5.1 of DGL (Belilovsky et al. 2020)"),
     "dgl-short": Suite(
-        "ResNet-20, CIFAR-10", partial(networks.resnet, 20), Recipe(), 20,
+        "ResNet-20, CIFAR-10", partial(networks.resnet, 20), Recipe(precision="bfloat16"), 20,
         (Configuration("Backprop"),
          Configuration("DGL", 4, "1c2f"),
          Configuration("DGL", 10, "1c2f"),
          Configuration("Sequential greedy", 4, "1c2f", schedule="sequential"),
          Configuration("DGL", 2, "1c2f")),
-        "none, this is a scale made for two CPU cores"),
+        SHORT),
+    "dgl-short-float32": Suite(
+        "ResNet-20, CIFAR-10", partial(networks.resnet, 20), Recipe(precision="float32"), 20,
+        (Configuration("Backprop"), Configuration("DGL", 4, "1c2f")), SHORT),
 }

@@ -12,7 +12,7 @@ def test_this_machine_passes_all_but_perhaps_the_data(monkeypatch):
     findings = {f.check: f for f in doctor.examine()}
     assert list(findings) == list(doctor.CHECKS)
     assert all(f.status != "fail" for f in findings.values()), findings
-    assert "7 methods" in findings["reach"].detail
+    assert "all 8 methods" in findings["reach"].detail
 
 
 def test_json_is_for_machines(capsys):
@@ -69,12 +69,12 @@ def test_a_leak_is_a_failure(monkeypatch):
 
     def leaky(net, batch):
         found = real(net, batch)
-        found.through["loss 4", "module 1"] = ["0.weight"]
+        found.through["loss 4", "module 1"] = {"0.weight": 1.0}
         return found
 
     monkeypatch.setattr(measure, "reach", leaky)
     status, detail, _ = doctor.reaches()
-    assert status == "fail" and "loss 4 leaks into module 1 through 0.weight" in detail
+    assert status == "fail" and "loss 4 leaks into module 1 through 0.weight" in detail and "Greedy" in detail
 
 
 def test_one_broken_check_leaves_the_others(monkeypatch, capsys):

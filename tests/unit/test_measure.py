@@ -24,7 +24,7 @@ def test_a_freed_graph_leaves_nothing():
 def test_accuracy_is_counted_in_eval_mode_and_modes_come_back(images):
     net = networks.resnet(8, width=4, classes=4, shape=(3, 16, 16)).cut(2)
     net.body[0].eval()
-    found = measure.accuracy(net, images, heads=[1])
+    found = measure.score(net, images, heads=[1])
     assert net.training and not net.body[0].training and net.body[1].training
     net.eval()
     x = images.normalize(images.test_x)
@@ -37,7 +37,7 @@ def test_bench_leaves_out_what_a_shallow_network_cannot_be_cut_into():
 
 def test_bench_rows_have_the_promised_keys():
     rows = bench.step_rows(batch=2, rounds=1)
-    assert set(rows[0]) == {"method", "K", "G", "head", "step", "ratio", "floor", "saved_mb", "images_per_s"}
+    assert set(rows[0]) == {"method", "K", "G", "head", "step", "ratio", "floor", "exact", "saved_mb", "images_per_s"}
     assert rows[0]["ratio"] == 1 and {(r["method"], r["K"], r["head"]) for r in rows} >= {
         ("DGL", 4, "1c2f"), ("DGL", 16, "1c2f"), ("DGL", 16, "linear")}
     assert bench.table(rows).count("\n") == len(rows)

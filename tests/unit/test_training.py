@@ -13,6 +13,7 @@ from torch._dynamo.utils import counters
 
 from llcourse import History, LocalNetwork, NonFiniteLoss, Recipe, Run, measure, networks, reach, train, training
 from llcourse.checkpoint import CheckpointError
+from llcourse.reproduce.run import seconds_left
 
 PLAIN = Recipe(batch=24, lr=0.05, augment=False, precision="float32")
 
@@ -39,7 +40,7 @@ def test_training_learns(images):
     history = train(net, images, 20, recipe=PLAIN)
     assert history.accuracy > 80 and len(history.rows) == 20 and history.standin
     assert history.column("loss", 0)[-1] < history.column("loss", 0)[0]
-    assert history.accuracies == pytest.approx(measure.accuracy(net, images))
+    assert history.accuracies == pytest.approx(measure.score(net, images))
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -325,17 +326,17 @@ def test_a_fast_step_may_keep_a_graph_that_another_gave_away(images, without_com
 
 def test_seconds_left_are_measured_and_leave_no_trace(images):
     run, untouched = Run(network(), images, 4, recipe=PLAIN), network()
-    whole = run.seconds_left()
-    assert same(weights(run.net), weights(untouched)) and not any(buffer.any() for buffer in run.step.momentum)
+    whole = seconds_left(run)
+    assert same(weights(run.net), weights(untouched)) and not any(tensor.any() for tensor in run.step.state().values())
     train(untouched, images, 4, recipe=PLAIN)
     run.fit()
     assert same(weights(run.net), weights(untouched))
-    assert whole > 0 and run.seconds_left() == 0
+    assert whole > 0 and seconds_left(run) == 0
 
 
 def test_seconds_left_add_up_the_steps_of_every_phase_to_come(images, monkeypatch):
     asked = iter((2.0, 3.0))  # seconds a step of the first phase, and of the second
-    monkeypatch.setattr(training, "round_robin", lambda steps, rounds, device: [next(asked)])
+    monkeypatch.setattr("llcourse.reproduce.run.round_robin", lambda steps, rounds, device: [next(asked)])
     run = Run(network(), images, 4, schedule="sequential", recipe=PLAIN)
     run.history.rows = [{}] * 3
-    assert run.seconds_left() == (1 * 2.0 + 4 * 3.0) * 3  # three steps an epoch
+    assert seconds_left(run) == (1 * 2.0 + 4 * 3.0) * 3  # three steps an epoch

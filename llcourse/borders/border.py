@@ -1,0 +1,42 @@
+"""The border: what every kind of it does and promises."""
+
+from collections import namedtuple
+
+from torch import nn
+
+Sample = namedtuple("Sample", "h image y")  # features, and the image and labels that they belong to
+
+
+class Border(nn.Module):
+    """Stands above one cell: readers get what it gives instead of the cell's output.
+
+    A plain border changes the features of the batch at hand: override `forward`, which training and evaluation call.
+    A border that `holds` gives its reader what it has kept of other batches: it also overrides `put` and `take`, which
+    training calls instead. No gradient passes a border. State lies in buffers, registered in `__init__`: None for one
+    whose shape only the first batch tells; it is saved, resumed and taken back with the network.
+
+    >>> class Coarse(Border):
+    ...     def forward(self, h):
+    ...         return (4 * h).round() / 4
+    """
+
+    holds = False
+
+    def forward(self, h):
+        """What the reader gets of features h, (batch, ...)."""
+        return h
+
+    def put(self, sample):
+        """Training: the cell below has made a Sample; its tensors are the border's to copy, not to keep."""
+        raise NotImplementedError(f"{type(self).__name__} holds batches and needs a put()")
+
+    def take(self):
+        """Training: a Sample for the reader, or None where there is none yet; the reader then misses its turn."""
+        raise NotImplementedError(f"{type(self).__name__} holds batches and needs a take()")
+
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        for name in self._buffers:  # a state from before the first batch, or from after it, replaces the other kind
+            saved = state_dict.get(prefix + name)
+            if saved is None or self._buffers[name] is None or saved.shape != self._buffers[name].shape:
+                self._buffers[name] = None if saved is None else saved.clone()
+        super()._load_from_state_dict(state_dict, prefix, *args)

@@ -1,0 +1,83 @@
+"""A cell: a module with its head and objective. It runs on leaves, and gradients come and go as messages."""
+
+import torch
+
+from .objectives import Record
+
+
+class Cell:
+    """A view on what a network owns: module (None for a head alone), head and objective, and its number in the text."""
+
+    def __init__(self, number, module, head, objective):
+        self.number, self.module, self.head, self.objective = number, module, head, objective
+
+    def parameters(self):
+        """Those of module, head and objective: what an optimizer of this cell steps."""
+        return [p for part in (self.module, self.head, self.objective) if part is not None for p in part.parameters()]
+
+    def forward(self, inputs, sends):
+        """Run the module on leaves of `inputs`, {source: tensor}; returns its Graph.
+
+        sends: the sources that will get a message back; None if nothing comes back at all, and no graph is built.
+        """
+        with torch.set_grad_enabled(sends is not None):
+            leaves = {s: x.detach().requires_grad_(s in (sends or ())) for s, x in inputs.items()}
+            return Graph(self, leaves, _untouched(f"module {self.number}", self.module, leaves))
+
+    def logits(self, outputs, wants):
+        """The head's logits on leaves of `outputs`, {cell: tensor}, and these leaves. wants: those that need a gradient."""
+        leaves = {j: h.detach().requires_grad_(j in wants) for j, h in outputs.items()}
+        return _untouched(f"head {self.number}", self.head, leaves), leaves
+
+    def loss(self, logits, leaves, image, y, peers):
+        """The objective's value: a scalar with its graph. Raises ValueError if no parameter is behind it."""
+        loss = self.objective(logits, Record(next(iter(leaves.values())), image, y, peers))
+        if not loss.requires_grad:
+            raise ValueError(f"loss {self.number} trains nothing: all parameters before it are frozen (requires_grad=False)")
+        return loss
+
+
+class Graph:
+    """One forward pass of a cell: the leaves it read, its output (detached), and the graph between them.
+
+    The graph lives until the last `pull`.
+    """
+
+    def __init__(self, cell, leaves, out):
+        self.cell, self.leaves, self.output = cell, leaves, out.detach()
+        self.out = out if out.requires_grad else None
+
+    def pull(self, message, trains, sources, last):
+        """One backward pass from the gradient `message` of the output; returns {source: gradient of its leaf}.
+
+        trains: whether the module's parameters get theirs, added to `.grad`.   last: drop the graph afterwards.
+        """
+        out, wanted = self.out, [self.leaves[s] for s in sources]
+        if out is None:
+            raise ValueError(f"module {self.cell.number} gives an output without a graph, so that no gradient can train it: does "
+                             "it detach what it returns?")
+        if last:
+            self.out = None
+        asking = sum(leaf.requires_grad for leaf in self.leaves.values())
+        if trains and asking == len(wanted):
+            wanted = None  # where borders alone isolate, a plain backward() runs: a missing border leaks, and is noticed
+        elif trains:  # a leaf has asked for a gradient that another pass takes; in this one it is not worth computing
+            wanted += [p for p in self.cell.module.parameters() if p.requires_grad]
+        torch.autograd.backward(out, message, retain_graph=not last, inputs=wanted)
+        return {s: taken(self.leaves[s]) for s in sources}
+
+
+def taken(leaf):
+    """The gradient that a backward pass left at a leaf; the leaf has none afterwards."""
+    gradient, leaf.grad = leaf.grad, None
+    return gradient
+
+
+def _untouched(name, module, leaves):
+    """The module's output. ValueError if it wrote to its input, which others read too."""
+    before = [leaf._version for leaf in leaves.values()]
+    out = module(*leaves.values())
+    if before != [leaf._version for leaf in leaves.values()]:
+        raise ValueError(f"{name} changes its input in place, which heads and modules beside it read too: "
+                         "give its first layer inplace=False")
+    return out

@@ -1,0 +1,68 @@
+"""Objectives: what a module's local loss is made of.
+
+An objective is called with the logits of its head and a Record, and returns a scalar. Parameters of its own are trained
+with its head. Adding one is writing a function (feature shape, image shape, classes) -> nn.Module and naming it in
+OBJECTIVES.
+"""
+
+from collections import namedtuple
+
+import torch.nn.functional as F
+from torch import nn
+
+Record = namedtuple("Record", "h image y peers")
+# h: features that the head reads, (batch, C, H, W), with gradient.   image: what the network was given, (batch, 3, H, W).
+# y: labels.   peers: {loss: logits, detached} of the cells beside this one, as far as they are computed in this step.
+
+
+class CrossEntropy(nn.Module):
+    """Cross-entropy of the logits, (batch, classes), with the labels, (batch,).
+
+    label_smoothing: 0 to 1 (Szegedy et al. 2016, section 7).   weight: one number a class, (classes,), or None.
+    """
+
+    def __init__(self, label_smoothing=0.0, weight=None):
+        super().__init__()
+        if not 0 <= label_smoothing <= 1:
+            raise ValueError(f"label_smoothing is {label_smoothing}; it lies between 0 and 1")
+        self.label_smoothing = label_smoothing
+        self.register_buffer("weight", weight)
+
+    def forward(self, logits, record):
+        return F.cross_entropy(logits, record.y, self.weight, label_smoothing=self.label_smoothing)
+
+    def extra_repr(self):
+        return f"label_smoothing={self.label_smoothing}" + (", weighted" if self.weight is not None else "")
+
+
+class Reconstruction(nn.Module):
+    """Cross-entropy plus `weight` times the mean squared error of the image that a small decoder makes of h.
+
+    The decoder is InfoPro's (Wang et al. 2021, section 3.2, appendix): upsample, 3x3 convolution, BatchNorm, ReLU, 3x3 convolution.
+    """
+
+    def __init__(self, features, image, weight=1.0):
+        super().__init__()
+        self.weight = weight
+        self.decoder = nn.Sequential(
+            nn.Upsample(image[1:], mode="bilinear", align_corners=True), nn.Conv2d(features[0], 12, 3, padding=1, bias=False),
+            nn.BatchNorm2d(12), nn.ReLU(inplace=True), nn.Conv2d(12, image[0], 3, padding=1))
+
+    def forward(self, logits, record):
+        return F.cross_entropy(logits, record.y) + self.weight * F.mse_loss(self.decoder(record.h), record.image)
+
+
+OBJECTIVES = {
+    "cross-entropy": lambda features, image, classes: CrossEntropy(),
+    "reconstruction": lambda features, image, classes: Reconstruction(features, image),
+}
+
+
+def make(kind, features, image, classes):
+    """The objective `kind` for features and images of these shapes, (C, H, W) each, as an nn.Module.
+
+    Raises ValueError for a kind that is not in OBJECTIVES.
+    """
+    if kind not in OBJECTIVES:
+        raise ValueError(f"no objective is called {kind!r}; there are {', '.join(OBJECTIVES)}")
+    return OBJECTIVES[kind](features, image, classes)

@@ -1,0 +1,81 @@
+"""Wiring: what each cell reads, and so which loss may train which cell.
+
+A cell is a module with its head and objective: one of K in a chain, one of K x G in a grid of neuron groups. Cells are
+numbered such that each reads only lower numbers. Loss i sits on the output of cell i; losses beyond the last cell are
+heads alone.
+"""
+
+from dataclasses import dataclass, field
+
+IMAGE = -1  # as a source: what the network itself is given
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """Who reads what.
+
+    cells: for each cell what its module is called with, a tuple of lower cells' numbers and IMAGE.
+    heads: for each loss the cells whose outputs its head is called with; loss i's first is cell i, as far as there are
+    cells. The rest is derived: `below`, of each cell all that it depends on; `level`, the longest way from the image.
+
+    >>> wiring.chain(3).cells
+    ((-1,), (0,), (1,))
+    """
+
+    cells: tuple
+    heads: tuple
+    below: tuple = field(init=False, compare=False, repr=False)
+    level: tuple = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self):
+        if not self.cells or len(self.heads) < len(self.cells):
+            raise ValueError(f"a wiring has cells, and a head for each; got {len(self.cells)} cells and {len(self.heads)} heads")
+        below, level = [], []
+        for j, sources in enumerate(self.cells):
+            if not sources or len(set(sources)) < len(sources) or not all(IMAGE <= s < j for s in sources):
+                raise ValueError(f"cell {j + 1} reads {sources}: each of IMAGE (-1) and the cells before it (0 ... {j - 1}) at "
+                                 "most once, and one at least")
+            own = [s for s in sources if s != IMAGE]
+            below.append(frozenset(own).union(*(below[s] for s in own)))
+            level.append(1 + max((level[s] for s in own), default=-1))
+        for i, read in enumerate(self.heads):
+            if not read or not all(0 <= s < len(self.cells) for s in read) or (i < len(self.cells) and read[0] != i):
+                raise ValueError(f"head {i + 1} reads {read}: first the cell that it sits on, then any other cells")
+        object.__setattr__(self, "below", tuple(below))
+        object.__setattr__(self, "level", tuple(level))
+
+    def may_train(self, i, j):
+        """Whether a path leads from cell j's output into loss i."""
+        return any(j == s or j in self.below[s] for s in self.heads[i])
+
+    def height(self, i):
+        """The level at which loss i is taken: that of the highest cell that its head reads."""
+        return max(self.level[s] for s in self.heads[i])
+
+    def peers(self, i):
+        """The losses on the other cells of loss i's level: the groups beside it. None for a head alone."""
+        cells = range(len(self.cells))
+        return [k for k in cells if k != i and self.level[k] == self.level[i]] if i in cells else []
+
+
+def chain(K, losses=None):
+    """Each cell reads the one before; losses (default K) beyond the K-th are heads alone on the last cell's output."""
+    return Wiring(tuple((j - 1,) for j in range(K)),
+                  tuple((min(i, K - 1),) for i in range(K if losses is None else losses)))
+
+
+def groups(K, G):
+    """K x G neuron groups (Patel et al. 2023): a cell reads all groups of the depth below, and so does a final head.
+
+    Cell (k, g) is number k * G + g.
+    """
+    depths = [tuple(range(k * G, (k + 1) * G)) for k in range(K)]
+    return Wiring(tuple((IMAGE,) if k == 0 else depths[k - 1] for k in range(K) for _ in range(G)),
+                  tuple((j,) for j in range(K * G)) + (depths[-1],))
+
+
+def visits(R, wiring, i):
+    """The cells that loss i's gradient passes through or trains, a frozenset: all on a path to a cell that it trains."""
+    trained = set(R[i].nonzero()[0].tolist())
+    reached = set().union(*({s} | wiring.below[s] for s in wiring.heads[i]))
+    return frozenset(j for j in reached if j in trained or wiring.below[j] & trained)
