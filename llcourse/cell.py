@@ -45,19 +45,23 @@ class Graph:
 
     def __init__(self, cell, leaves, out):
         self.cell, self.leaves, self.output = cell, leaves, out.detach()
-        self.out = out if out.requires_grad else None
+        self._out = out
+
+    def root(self):
+        """The output with its graph; ValueError if the module gave it none."""
+        if not self._out.requires_grad:
+            raise ValueError(f"module {self.cell.number} gives an output without a graph, so that no gradient can train it: does "
+                             "it detach what it returns?")
+        return self._out
 
     def pull(self, message, trains, sources, last):
         """One backward pass from the gradient `message` of the output; returns {source: gradient of its leaf}.
 
         trains: whether the module's parameters get theirs, added to `.grad`.   last: drop the graph afterwards.
         """
-        out, wanted = self.out, [self.leaves[s] for s in sources]
-        if out is None:
-            raise ValueError(f"module {self.cell.number} gives an output without a graph, so that no gradient can train it: does "
-                             "it detach what it returns?")
+        out, wanted = self.root(), [self.leaves[s] for s in sources]
         if last:
-            self.out = None
+            self._out = None
         asking = sum(leaf.requires_grad for leaf in self.leaves.values())
         if trains and asking == len(wanted):
             wanted = None  # where borders alone isolate, a plain backward() runs: a missing border leaks, and is noticed

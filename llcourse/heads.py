@@ -15,6 +15,17 @@ def conv(cin, cout, kernel=3, stride=1):
     return [nn.Conv2d(cin, cout, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(cout), nn.ReLU(inplace=True)]
 
 
+class GlobalAverage(nn.Module):
+    """Average over all positions: (batch, C, H, W) -> (batch, C).
+
+    As a sum, divided: its gradient is one number a channel, which autograd writes out once, in the features' own memory
+    layout. nn.AdaptiveAvgPool2d(1) writes it several times, a fifth of the time of a step's local loss and more.
+    """
+
+    def forward(self, x):
+        return x.sum(dim=(2, 3)) / (x.shape[2] * x.shape[3])
+
+
 def perceptron(width, hidden, layers, classes):
     """`layers` hidden layers of `hidden` units with BatchNorm and ReLU, then the classifier."""
     parts = []
@@ -32,7 +43,7 @@ def pooled(C, size):
 
 def linear(C, size, classes):
     """Global average pooling and one linear layer: no hidden layer at all."""
-    return [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(C, classes)]
+    return [GlobalAverage(), nn.Linear(C, classes)]
 
 
 def mlp(C, size, classes, layers=3):
@@ -57,7 +68,7 @@ def one_conv_two_fc(C, size, classes):
     """One 3x3 convolution (2C filters, stride 2; C filters, stride 1 once the maps are 8 x 8 or less), two linear layers."""
     width, stride = (2 * C, 2) if size > 8 else (C, 1)
     return [nn.Conv2d(C, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True),
-            nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, 128), nn.ReLU(inplace=True), nn.Linear(128, classes)]
+            GlobalAverage(), nn.Linear(width, 128), nn.ReLU(inplace=True), nn.Linear(128, classes)]
 
 
 HEADS = {"linear": linear, "mlp": mlp, "mlp-sr": mlp_sr, "cnn": cnn, "1c2f": one_conv_two_fc}

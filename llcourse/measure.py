@@ -2,10 +2,12 @@
 
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 
+from .cell import taken
 from .local import LocalNetwork
 from .memory import SavedBytes, saved_bytes
 from .walk import TrainingWalk
@@ -52,25 +54,32 @@ class MeasuredReach:
 
 
 class _UnrestrictedWalk(TrainingWalk):
-    """The walk that trains, with nothing held back: what a loss's graph is connected with gets its gradient.
+    """The walk that trains, all but one loss left out, and with nothing held back.
 
     Training names the parameters of a pass where borders alone do not isolate; a measurement that did so too would see
-    what it expects. A cell that only hands a message on is the one thing left out of its own pass. Graphs are kept, so
+    what it expects. Here all that a loss's graph is connected with gets its gradient; a cell that only hands a message
+    on is the one thing left out, of its own pass. Every module builds its graph as in training, and graphs are kept, so
     that a tensor from an earlier module or batch is followed, not refused.
     """
+
+    def __init__(self, net, x, y, only):
+        super().__init__(net, x, y)
+        self.only = only
+
+    def losses(self, step):
+        chosen = [(i, wants) for i, wants in zip(step.losses, step.wants) if i == self.only]
+        if chosen:
+            super().losses(step._replace(losses=(self.only,), wants=(chosen[0][1],)))
 
     def back(self, loss):
         loss.backward(retain_graph=True)
 
     def through(self, graph, message, trains, sources, last):
         own = [] if trains else [*graph.cell.module.parameters()]
-        leaves = [leaf for leaf in graph.leaves.values() if leaf.requires_grad]
+        leaves = {s: leaf for s, leaf in graph.leaves.items() if leaf.requires_grad}
         others = [p for p in self.net.parameters() if p.requires_grad and all(p is not q for q in own)]
-        found = torch.autograd.grad(graph.out, [*leaves, *others], message, retain_graph=True, allow_unused=True)
-        for p, gradient in zip(others, found[len(leaves):]):
-            if gradient is not None:
-                p.grad = gradient if p.grad is None else p.grad + gradient
-        gradients = dict(zip((s for s, leaf in graph.leaves.items() if leaf.requires_grad), found))
+        torch.autograd.backward(graph.root(), message, retain_graph=True, inputs=[*leaves.values(), *others])
+        gradients = {s: taken(leaf) for s, leaf in leaves.items()}
         return {s: gradients[s] for s in sources}
 
 
@@ -122,16 +131,16 @@ def reach(model, batch, losses=None, parts=None):
 
 
 def _of_network(net, batch):
-    """(loss, parameters) -> gradients, by the walk that trains; borders are filled first, and old contexts made."""
-    for _ in range(net.K if any(border is not None for border in net.borders) else 1):
-        net.backward(*batch, walk=_UnrestrictedWalk)
+    """(loss, parameters) -> gradients, by the walk that trains."""
 
     def gradients(i, parameters):
         net.zero_grad(set_to_none=True)
         if i in net.losses:
-            net.backward(*batch, losses=(i,), walk=_UnrestrictedWalk)
+            net.backward(*batch, walk=partial(_UnrestrictedWalk, only=i))
         return [p.grad for p in parameters]
 
+    for _ in range(net.K):  # fills borders that hold batches, and whatever a module keeps of the batch before
+        gradients(net.losses[-1], ())
     return gradients
 
 

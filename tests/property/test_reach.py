@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from .conftest import gradients
 
 from llcourse import measure, networks, reach
 from llcourse.walk import TrainingWalk
+
+from .conftest import gradients
 
 
 def assert_same(left, right, tolerance=1e-6):
@@ -100,7 +101,7 @@ class Watched(TrainingWalk):
         super().back(loss)
 
     def through(self, graph, *rest):
-        self.net.seen.append((graph.cell.number - 1, connected(graph.out.grad_fn)))
+        self.net.seen.append((graph.cell.number - 1, connected(graph.root().grad_fn)))
         return super().through(graph, *rest)
 
 

@@ -14,6 +14,7 @@ from torch._dynamo.utils import counters
 from llcourse import History, LocalNetwork, NonFiniteLoss, Recipe, Run, measure, networks, reach, train, training
 from llcourse.checkpoint import CheckpointError
 from llcourse.reproduce.run import seconds_left
+from llcourse.steps import EagerStep, FastStep
 
 PLAIN = Recipe(batch=24, lr=0.05, augment=False, precision="float32")
 
@@ -147,6 +148,7 @@ def test_an_interrupt_at_any_line_loses_nothing(images, ctrl_c, presses):
 @pytest.mark.parametrize("schedule, epochs, recipe", [
     ("synchronous", 4, PLAIN), ("sequential", 2, PLAIN), ("synchronous", 4, Recipe(batch=24, precision="float32")),
     ("synchronous", 4, Recipe(batch=24, precision="bfloat16")),
+    ("synchronous", 4, Recipe(batch=24, lr=0.003, optimizer="adamw")), ("sequential", 2, Recipe(batch=24, lr=0.003, optimizer="adamw")),
 ])
 def test_a_checkpoint_resumes_bit_for_bit(images, tmp_path, schedule, epochs, recipe):
     file = tmp_path / "deep" / "run.safetensors"
@@ -302,11 +304,14 @@ def without_compiler(monkeypatch):
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager_decomp_partition"))
 
 
-@pytest.mark.parametrize("schedule", ["synchronous", "sequential"])
-def test_fast_steps_compute_what_eager_steps_do(images, schedule, without_compiler):
+ADAMW = Recipe(batch=24, lr=0.003, optimizer="adamw", augment=False)
+
+
+@pytest.mark.parametrize("schedule, recipe", [("synchronous", PLAIN), ("sequential", PLAIN), ("synchronous", ADAMW)])
+def test_fast_steps_compute_what_eager_steps_do(images, schedule, recipe, without_compiler):
     whole, compiled = network(), network()
-    expected = train(whole, images, 2, schedule=schedule, recipe=PLAIN)
-    run = Run(compiled, images, 2, schedule=schedule, recipe=PLAIN, fast=True)
+    expected = train(whole, images, 2, schedule=schedule, recipe=recipe)
+    run = Run(compiled, images, 2, schedule=schedule, recipe=recipe, fast=True)
     torch._dynamo.reset()  # also empties the counters
     history = run.fit()
     assert counters["frames"]["ok"] >= 4  # two modules and two heads were compiled, not passed through
@@ -316,12 +321,25 @@ def test_fast_steps_compute_what_eager_steps_do(images, schedule, without_compil
         assert torch.allclose(tensor, whole.state_dict()[name], atol=1e-4), name
 
 
-def test_a_fast_step_may_keep_a_graph_that_another_gave_away(images, without_compiler):
-    for R in (reach.backprop(3), reach.overlapping(3, 2)):  # the second walks module 2 twice
-        fast, eager = network(3, method=R), network(3, method=R)
-        train(fast, images, 1, recipe=PLAIN, fast=True)
-        train(eager, images, 1, recipe=PLAIN)
-        assert all(torch.allclose(p, q, atol=1e-4) for p, q in zip(fast.parameters(), eager.parameters()))
+@pytest.mark.parametrize("R", [reach.backprop(4), reach.overlapping(4, 2), reach.interlocking(4, 3), reach.deep_supervision(4),
+                               [[0, 0, 0, 0], [1, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 1]]], ids=str)
+def test_fast_steps_send_the_same_messages(images, R, without_compiler):
+    fast, eager = network(4, method=R), network(4, method=R)
+    train(fast, images, 1, recipe=PLAIN, fast=True)
+    train(eager, images, 1, recipe=PLAIN)
+    assert all(torch.allclose(p, q, atol=1e-4) for p, q in zip(fast.parameters(), eager.parameters()))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="steps are captured on a GPU, and there is none")
+@pytest.mark.parametrize("R", [reach.backprop(4), reach.local(4), reach.overlapping(4, 2), reach.interlocking(4, 3)], ids=str)
+def test_captured_steps_compute_what_eager_steps_do(images, R):
+    x, y = (tensor.cuda() for tensor in next(images.test_batches(24)))
+    eager, captured = (network(4, method=R).cuda() for _ in range(2))
+    steps = EagerStep(eager, PLAIN), FastStep(captured, PLAIN, compiled=False)
+    for _ in range(3):
+        losses = [step(x, y, [0.05] * 4, net.losses) for step, net in zip(steps, (eager, captured))]
+        assert losses[0].keys() == losses[1].keys()
+    assert all(torch.allclose(p, q, atol=1e-5) for p, q in zip(eager.parameters(), captured.parameters()))
 
 
 def test_seconds_left_are_measured_and_leave_no_trace(images):
