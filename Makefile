@@ -13,11 +13,12 @@ CHAPTER ?=
 # Tests never download: a chapter whose images are not on disk is run but not compared, and reported as such.
 PYTEST := LLCOURSE_THREADS=1 OMP_NUM_THREADS=1 LLCOURSE_PROGRESS=0 LLCOURSE_OFFLINE=1 \
           $(PYBIN) -m pytest -q -rfEs -n 2 --dist loadscope
+RUFF   := $(PYBIN) -m ruff check --quiet
 
 help:
 	@echo "make lab               install, fetch CIFAR-10, open JupyterLab on chapter 00"
 	@echo "make run [CHAPTER=03]  execute one chapter, or all, without a browser (results in executed/)"
-	@echo "make test              every test: unit, property, guards, and all chapters with their outputs compared"
+	@echo "make test              ruff and every test: unit, property, guards, all chapters with their outputs compared"
 	@echo "make test-fast         the same without the chapters, under 2 minutes"
 	@echo "make install           only set up .venv   (PYTHON=/path/to/python3 chooses the interpreter)"
 	@echo "make clean             remove executed chapters and caches; keeps .venv and data/"
@@ -54,11 +55,13 @@ run: install
 	$(PYBIN) -m llcourse run $(CHAPTER)
 
 test: install
+	$(RUFF)
 	$(PYTEST) -p tests.nbval_hooks --nbval --nbval-current-env --nbval-cell-timeout=300 tests notebooks
 
 test-fast: install
+	$(RUFF)
 	$(PYTEST) tests
 
 clean:
-	rm -rf executed build .pytest_cache .hypothesis
+	rm -rf executed build .pytest_cache .ruff_cache .hypothesis
 	find llcourse tests notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf

@@ -60,7 +60,7 @@ class Network(nn.Module):
 
         >>> net = resnet(20).cut(4, head="mlp")
         >>> net.K, len(net.body[0]), net.reach.diagonal().tolist()
-        (4, 4, [1, 1, 1, 1])
+        (4, 3, [1, 1, 1, 1])
         """
         ends = [self.block_names.index(name) + 1 for name in self.borders(K)] + [len(self.blocks)]
         body = [nn.Sequential(*self.blocks[start:end]) for start, end in zip([0, *ends], ends)]
@@ -110,6 +110,10 @@ def resnet(depth=32, width=16, classes=10, shape=(3, 32, 32)):
 
     Blocks: "stem", "1.0" ... "3.{n-1}". Shortcuts that change shape are 1x1 convolutions, as in InfoPro's ResNet-32
     (0.467 M parameters, 69.1 MMAC), whose published borders are used for depth 32.
+
+    >>> net = resnet(20)
+    >>> net.name, len(net.blocks), net.borders(2)
+    ('ResNet-20', 10, ['2.0'])
     """
     n, rest = divmod(depth - 2, 6)
     if rest or n < 1:

@@ -1,6 +1,6 @@
 """Optimizers: made with their state in place, so that what is saved, restored or captured is the memory they work on.
 
-Adding one is writing a function (groups, recipe, device) -> (optimizer, state of a parameter) and naming it in OPTIMIZERS.
+Adding one is writing a function (groups, recipe, fused) -> (optimizer, state of a parameter) and naming it in OPTIMIZERS.
 """
 
 import torch

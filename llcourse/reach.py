@@ -93,7 +93,11 @@ def overlapping(K, N):
 
 
 def interlocking(K, N):
-    """N-wise interlocking backprop: module j learns from loss min(j + N - 1, K) alone (Gomez et al. 2022, section 3)."""
+    """N-wise interlocking backprop: module j learns from loss min(j + N - 1, K) alone (Gomez et al. 2022, section 3).
+
+    >>> interlocking(4, 2).tolist()
+    [[0, 0, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 1]]
+    """
     _window(K, N)
     j = np.arange(K)
     R = np.zeros((K, K), int)

@@ -6,7 +6,7 @@ such a function and naming it in SCHEDULES.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -24,7 +24,7 @@ class Phase:
     epochs: int
     losses: tuple
     frozen: int = 0
-    turns: Callable | None = None
+    turns: Callable | None = field(default=None, repr=False)
 
     def steps(self, steps, generator):
         """For each of an epoch's steps the losses whose turn it is."""

@@ -188,6 +188,12 @@ def train(net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, c
     schedules.SCHEDULES.   recipe: a Recipe.   checkpoint: a file to save to at ends of epochs; if it is there already,
     the run goes on from it: after an interrupt, the same call resumes. (Without a file: run = Run(...), run.fit(), and
     run.fit() again.)   fast: compiled and captured steps, see Run. Raises NonFiniteLoss, CheckpointError, ValueError.
+
+    >>> from llcourse import data, networks
+    >>> net = networks.resnet(8, width=4).cut(2)
+    >>> history = train(net, data.load("cifar10", train=200, test=100), epochs=2)
+    >>> history.column("epoch"), len(history.accuracies)
+    ([1, 2], 2)
     """
     run = Run(net, images, epochs, schedule=schedule, recipe=recipe, seed=seed, fast=fast)
     if checkpoint and Path(checkpoint).exists():

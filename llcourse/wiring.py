@@ -18,7 +18,7 @@ class Wiring:
     heads: for each loss the cells whose outputs its head is called with; loss i's first is cell i, as far as there are
     cells. The rest is derived: `below`, of each cell all that it depends on; `level`, the longest way from the image.
 
-    >>> wiring.chain(3).cells
+    >>> chain(3).cells
     ((-1,), (0,), (1,))
     """
 

@@ -9,6 +9,7 @@ import nbformat
 import numpy as np
 
 from .. import results
+from ..recipe import Recipe
 from . import chapters, session
 
 
@@ -42,6 +43,7 @@ def record(number, path, seeds, jobs=1):
     summary = made_by | {
         "code": code,
         "threads": int(threads),
+        "precision": Recipe().precision,  # what chapters compute in
         "seeds": list(range(seeds)),
         "minutes": round(sum(run["minutes"] for run in runs), 2),
         "claims": _summarise(number, runs),

@@ -82,7 +82,7 @@ def prepare(job, suite, configuration, images):
 def seconds_left(run):
     """About how long `run.fit` will take, from a few steps of each phase that are undone. Evaluation is left out."""
     x, y = next(run.images.batches(run.recipe.batch, torch.Generator(run.device)))
-    before, seconds, end = run.state(), 0.0, 0
+    before, seconds, end, still = run.state(), 0.0, 0, [0.0] * len(run.net.heads)
     with interrupts.held():
         try:
             for phase in run.phases:
@@ -90,7 +90,6 @@ def seconds_left(run):
                 epochs = min(phase.epochs, max(0, end - len(run.history.rows)))
                 if epochs:
                     run.freeze(phase)
-                    still = [0.0] * len(run.net.heads)
                     (one,) = round_robin([lambda losses=phase.losses: run.step(x, y, still, losses)], 4, run.device)
                     seconds += epochs * run.steps_per_epoch * one
         finally:

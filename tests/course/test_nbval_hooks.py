@@ -7,8 +7,7 @@ import sys
 import pytest
 from nbformat.v4 import new_code_cell, new_output
 
-from llcourse import paths
-from llcourse import results
+from llcourse import paths, results
 from llcourse.data import DataError, Source
 from tests import nbval_hooks
 

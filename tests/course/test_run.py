@@ -6,9 +6,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell
 
-from llcourse import paths
+from llcourse import paths, results
 from llcourse.__main__ import main
-from llcourse import results
 from llcourse.course import chapters, record
 from llcourse.data import Source
 

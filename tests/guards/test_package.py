@@ -1,9 +1,11 @@
 """The package keeps its shape: short files, imports one way, a science half that needs no Jupyter."""
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 
 import pytest
 
@@ -19,24 +21,22 @@ def room(file):
     return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-LEVELS = [  # a module imports from its own level and those above; the science half ends before plots
-    {"atomic", "interrupts", "paths", "progress"},
-    {"data"},
-    {"cost", "reach", "results", "timing"},
-    {"local"},
-    {"heads", "networks", "partition"},
-    {"checkpoint", "history", "measure", "memory", "recipe", "schedules", "timeline"},
-    {"steps"},
-    {"training"},
-    {"bench", "doctor", "reproduce"},
-    {"plots", "panels"},
-    {"course"},
-    {"__main__", "__init__"},
-]
-LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
-COURSE_ONLY = {"plots", "panels", "course"}
-SCIENCE = ["llcourse", *(f"llcourse.{name}" for name in LEVEL if name[0] != "_" and name not in COURSE_ONLY
-                         and any(room(file) == name for file in FILES))]
+def levels(text):
+    """The table of CONTRIBUTING.md: the names that stand in each row's first column, row by row."""
+    section = text.partition("## Where things are\n")[2].partition("\n## ")[0]
+    firsts = [line.split("|")[1] for line in section.splitlines() if line.startswith("|")]
+    return [names for first in firsts if (names := re.findall(r"`(\w+)(?:\.py|/)`", first))]
+
+
+def misplaced(rows):
+    """Rooms without a row or with two, and names in a row that are no room."""
+    stands, rooms = Counter(name for names in rows for name in names), {room(file) for file in FILES}
+    return {name for name in rooms | stands.keys() if name not in rooms or stands[name] != 1}
+
+
+TABLE = (paths.root() / "CONTRIBUTING.md").read_text(encoding="utf-8")
+LEVEL = {name: level for level, names in enumerate(levels(TABLE)) for name in names}  # imports point to no later one
+SCIENCE = [name for name in LEVEL if LEVEL[name] < LEVEL["plots"]]
 NOTEBOOK_PACKAGES = {"IPython", "ipywidgets", "jupyter_client", "jupyter_core", "jupyterlab", "matplotlib", "nbclient",
                      "nbformat", "nbval", "seaborn"}
 
@@ -59,33 +59,41 @@ def imports(file, top_only=False):
     return [name for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom)) for name in imported(node, file)]
 
 
-def upward(file):
-    """Imports of `file` that point to a later level."""
-    rooms = {name.split(".")[1] for name in imports(file) if name.startswith("llcourse.")} & LEVEL.keys()
-    return [name for name in rooms if LEVEL[name] > LEVEL[room(file)]]
+def upward(names, at):
+    """Rooms among imported `names` that stand in a later row than the room `at`."""
+    rooms = {name.split(".")[1] for name in names if name.startswith("llcourse.")} & LEVEL.keys()
+    return sorted(name for name in rooms if LEVEL[name] > LEVEL[at])
 
 
 def test_files_hold_one_idea():
-    long = {str(f.relative_to(PACKAGE)): n for f in FILES if (n := len(f.read_text(encoding="utf-8").splitlines())) > LINES}
-    assert not long
+    lines = {str(file.relative_to(PACKAGE)): len(file.read_text(encoding="utf-8").splitlines()) for file in FILES}
+    assert not {name: n for name, n in lines.items() if n > LINES}
 
 
-def test_every_module_has_its_level():
-    assert {room(file) for file in FILES} <= LEVEL.keys()
+def test_every_module_stands_in_one_row():
+    assert not misplaced(levels(TABLE))
+
+
+@pytest.mark.parametrize("change, name", [
+    (lambda row: "", "data"), (lambda row: 2 * row, "data"), (lambda row: row.replace("data/", "date/"), "date"),
+], ids=["missing", "twice", "misspelt"])
+def test_a_wrong_row_is_noticed(change, name):
+    row = next(line for line in TABLE.splitlines(keepends=True) if line.startswith("| `data/` |"))
+    assert name in misplaced(levels(TABLE.replace(row, change(row))))
 
 
 def test_imports_point_one_way():
-    assert not {str(f.relative_to(PACKAGE)): up for f in FILES if room(f) != "__init__" and (up := upward(f))}
+    assert not {str(file.relative_to(PACKAGE)): up for file in FILES if (up := upward(imports(file), room(file)))}
 
 
 def test_an_upward_import_is_noticed():
-    node = ast.parse("from .. import plots").body[0]
-    assert imported(node, PACKAGE / "data" / "images.py") == ["llcourse.plots"]
-    assert LEVEL["plots"] > LEVEL["data"]
+    node = ast.parse("from .. import plots, paths").body[0]
+    names = imported(node, PACKAGE / "data" / "images.py")
+    assert names == ["llcourse.plots", "llcourse.paths"] and upward(names, "data") == ["plots"]
 
 
 def test_the_science_half_imports_no_notebook_package():
-    found = {str(f.relative_to(PACKAGE)): bad for f in FILES if room(f) not in COURSE_ONLY
+    found = {str(f.relative_to(PACKAGE)): bad for f in FILES if room(f) in SCIENCE
              and (bad := {name.split(".")[0] for name in imports(f, top_only=True)} & NOTEBOOK_PACKAGES)}
     assert not found
 
@@ -100,7 +108,7 @@ class Blocker:
         if name.split(".")[0] in {blocked!r}:
             raise ModuleNotFoundError(name + " is blocked", name=name)
 sys.meta_path.insert(0, Blocker())
-import {", ".join(SCIENCE)}
+import {", ".join(f"llcourse.{name}" for name in SCIENCE if name != "__init__")}
 """
     run = subprocess.run([sys.executable, "-c", program], cwd=paths.root(), capture_output=True, text=True)
     assert (run.returncode == 0) == ("torch" not in blocked), run.stderr
@@ -108,6 +116,7 @@ import {", ".join(SCIENCE)}
 
 def test_requirements_are_those_of_the_package():
     project = tomllib.loads((paths.root() / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = [*project["dependencies"], *project["optional-dependencies"]["course"], *project["optional-dependencies"]["test"]]
+    optional = project["optional-dependencies"]
+    declared = [*project["dependencies"], *optional["course"], *optional["test"]]
     lines = (paths.root() / "requirements.txt").read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if line and line[0] not in "#-"] == declared

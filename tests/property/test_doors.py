@@ -100,7 +100,7 @@ def test_parameters_of_an_objective_are_trained_with_its_head(method):
 class Eights:
     """Just enough of an image set."""
 
-    train_size, standin, device, score = 8, True, torch.device("cpu"), None
+    train_size, standin, device = 8, True, torch.device("cpu")
 
     def digest(self):
         return "eights"

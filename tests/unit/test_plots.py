@@ -1,8 +1,10 @@
 """What figures say about the images behind them."""
 
+import numpy as np
 import pytest
+import torch
 
-from llcourse import History, plots
+from llcourse import History, measure, networks, plots, reach, wiring
 
 ROWS = [{"accuracy": [50.0, 60.0]}, {"accuracy": [55.0, 65.0]}]
 
@@ -21,3 +23,32 @@ def test_points_say_so_while_the_standin_is_what_was_loaded_last(monkeypatch):
     for standin in (True, False):
         monkeypatch.setattr("llcourse.data.sources._standin_loaded", standin)
         assert stamped(plots.tradeoff({"DGL": (1.0, 2.0), "Backprop": (3.0, 4.0)}, "cost")) is standin
+
+
+BATCH = torch.randn(6, 3, 8, 8, generator=torch.Generator().manual_seed(0)), torch.arange(6) % 4
+
+
+@pytest.mark.parametrize("R", [reach.local(3), reach.interlocking(3, 2), reach.deep_supervision(3)], ids=str)
+def test_gradients_are_shaded_where_they_arrive_and_white_elsewhere(R):
+    torch.manual_seed(0)
+    net = networks.sketch(wiring.chain(3), classes=4)
+    net.reach = R
+    figure = plots.gradients(net, BATCH)
+    (mesh,) = figure.axes[0].collections
+    drawn = np.ma.masked_invalid(mesh.get_array()).reshape(3, -1)
+    parts = [name for j in (1, 2, 3) for name in (f"module {j}", f"head {j}")]  # in depth order, two tensors each
+    assert [text.get_text() for text in figure.axes[0].texts] == parts and drawn.shape == (3, 12)
+    expected = np.zeros((3, 6), int)
+    expected[:, ::2], expected[:, 1::2] = R, np.diag(R.any(axis=1).astype(int))
+    assert np.array_equal(~drawn.mask, expected.repeat(2, axis=1).astype(bool))
+    measured = measure.reach(net, BATCH, parts={name: net.parts()[name] for name in parts})
+    assert np.allclose(drawn.filled(0), np.nan_to_num(measured.norms), rtol=1e-4)
+
+
+def test_gradients_by_slice_have_a_column_a_slice():
+    net = networks.resnet(8, width=4, shape=(3, 8, 8), classes=4).cut(2)
+    weight = net.body[0][0][0].weight
+    figure = plots.gradients(net, BATCH, parts={"group 1": [(weight, slice(0, 2))], "group 2": [(weight, slice(2, 4))]})
+    assert [text.get_text() for text in figure.axes[0].texts] == ["group 1", "group 2"]
+    drawn = figure.axes[0].collections[0].get_array().reshape(2, 2)
+    assert (drawn[0] > 0).all() and drawn.mask[1].all()

@@ -135,7 +135,7 @@ def test_an_interrupt_at_any_line_loses_nothing(images, ctrl_c, presses):
     for line in lines:
         run, left = Run(network(), images, 2, recipe=PLAIN), [signal.SIGINT] * presses
 
-        def press(here):
+        def press(here, line=line, left=left):
             while here == line and left:
                 signal.raise_signal(left.pop())
 

@@ -12,8 +12,8 @@ the name that the notebook's stub defines: `SOLUTIONS = {"3.2": "window"}`.
 
 import importlib
 import pkgutil
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
 
 
 class Wrong(Exception):

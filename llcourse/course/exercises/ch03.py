@@ -30,9 +30,9 @@ def one_backward(answer):
         faults = measure.reach(net, (x, y), losses=named, parts=parts).differences(reaches.local(net.K))
     except ValueError:
         raise Wrong("no loss reaches any module: a head must see its module's output with the graph behind it. Detach only "
-                    "what the next module receives")
+                    "what the next module receives") from None
     except RuntimeError as error:
-        raise Wrong(f"autograd cannot go back from your losses ({error}). Do you detach a loss, or work in place?")
+        raise Wrong(f"autograd cannot go back from your losses ({error}). Do you detach a loss, or work in place?") from None
     if faults:
         raise Wrong(f"the measured reach is not the identity: {faults[0]}. The only place to detach is between two modules")
     expected = deepcopy(net)
