@@ -12,7 +12,8 @@ from importlib import import_module
 
 __version__ = "0.1.0"
 
-_MODULES = ("cost", "course", "data", "heads", "measure", "networks", "panels", "plots", "reach", "reproduce", "schedules", "timeline")
+_MODULES = ("cost", "course", "data", "heads", "measure", "networks", "panels", "plots", "reach", "reproduce",
+            "schedules", "timeline")
 _NAMES = {"LocalNetwork": "local", "Recipe": "recipe", "History": "history", "Run": "training", "train": "training",
           "NonFiniteLoss": "training"}
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path):
-    """Give a hidden path beside `path` to write to; at the end that file takes its place, or, after an error, is removed.
+    """Give a hidden path beside `path` to write to; at the end that file takes its place, or, after an error, is
+    removed.
 
     Missing folders are made.
     """

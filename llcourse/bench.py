@@ -33,13 +33,14 @@ STEPS = {"eager": EagerStep, "captured": partial(FastStep, compiled=False), "com
 def step_rows(device="cpu", depth=32, batch=128, rounds=15):
     """Time ResNet training steps round-robin; return one dict a configuration.
 
-    Keys: method, K, G, head, step; ratio (median step time over plain backprop's), floor and exact (MACs over backprop's,
-    as the papers count them and as autograd computes them), saved_mb (peak MiB kept for backward by an eager float32
-    step), images_per_s.
+    Keys: method, K, G, head, step; ratio (median step time over plain backprop's), floor and exact (MACs over
+    backprop's, as the papers count them and as autograd computes them), saved_mb (peak MiB kept for backward by an
+    eager float32 step), images_per_s.
 
-    The first row is a hand-written loop, eager and in float32. On a CPU the others are so too, all in channels_last, and
-    that loop is the plain backprop they are measured against. On a GPU the loop has the memory layout that PyTorch gives;
-    every other step runs in bfloat16 and channels_last, eager and fast, beside backprop with the same kind of step.
+    The first row is a hand-written loop, eager and in float32. On a CPU the others are so too, all in channels_last,
+    and that loop is the plain backprop they are measured against. On a GPU the loop has the memory layout that PyTorch
+    gives; every other step runs in bfloat16 and channels_last, eager and fast, beside backprop with the same kind of
+    step.
     """
     torch.manual_seed(0)
     on_gpu = torch.device(device).type == "cuda"
@@ -79,10 +80,11 @@ def step_rows(device="cpu", depth=32, batch=128, rounds=15):
 
 def table(rows):
     """The rows as aligned text."""
-    lines = [f"{'method':<20}{'K':>4}{'G':>3}  {'head':<8}{'step':<23}{'ratio':>6}{'floor':>7}{'exact':>7}{'kept MiB':>11}{'images/s':>10}"]
+    lines = [f"{'method':<20}{'K':>4}{'G':>3}  {'head':<8}{'step':<23}{'ratio':>6}{'floor':>7}{'exact':>7}"
+             f"{'kept MiB':>11}{'images/s':>10}"]
     for r in rows:
-        lines.append(f"{r['method']:<20}{r['K']:>4}{r['G']:>3}  {r['head']:<8}{r['step']:<23}{r['ratio']:>6.2f}{r['floor']:>7.2f}"
-                     f"{r['exact']:>7.2f}{r['saved_mb']:>11.0f}{r['images_per_s']:>10.0f}")
+        lines.append(f"{r['method']:<20}{r['K']:>4}{r['G']:>3}  {r['head']:<8}{r['step']:<23}{r['ratio']:>6.2f}"
+                     f"{r['floor']:>7.2f}{r['exact']:>7.2f}{r['saved_mb']:>11.0f}{r['images_per_s']:>10.0f}")
     return "\n".join(lines)
 
 

@@ -25,7 +25,10 @@ class Cell:
             return Graph(self, leaves, _untouched(f"module {self.number}", self.module, leaves))
 
     def logits(self, outputs, wants):
-        """The head's logits on leaves of `outputs`, {cell: tensor}, and these leaves. wants: those that need a gradient."""
+        """The head's logits on leaves of `outputs`, {cell: tensor}, and these leaves.
+
+        wants: the cells at which a gradient is asked for.
+        """
         leaves = {j: h.detach().requires_grad_(j in wants) for j, h in outputs.items()}
         return _untouched(f"head {self.number}", self.head, leaves), leaves
 
@@ -33,7 +36,8 @@ class Cell:
         """The objective's value: a scalar with its graph. Raises ValueError if no parameter is behind it."""
         loss = self.objective(logits, Record(next(iter(leaves.values())), image, y, peers))
         if not loss.requires_grad:
-            raise ValueError(f"loss {self.number} trains nothing: all parameters before it are frozen (requires_grad=False)")
+            raise ValueError(f"loss {self.number} trains nothing: all parameters before it are frozen "
+                             "(requires_grad=False)")
         return loss
 
 
@@ -50,8 +54,8 @@ class Graph:
     def root(self):
         """The output with its graph; ValueError if the module gave it none."""
         if not self._out.requires_grad:
-            raise ValueError(f"module {self.cell.number} gives an output without a graph, so that no gradient can train it: does "
-                             "it detach what it returns?")
+            raise ValueError(f"module {self.cell.number} gives an output without a graph, so that no gradient can "
+                             "train it: does it detach what it returns?")
         return self._out
 
     def pull(self, message, trains, sources, last):
@@ -64,8 +68,8 @@ class Graph:
             self._out = None
         asking = sum(leaf.requires_grad for leaf in self.leaves.values())
         if trains and asking == len(wanted):
-            wanted = None  # where borders alone isolate, a plain backward() runs: a missing border leaks, and is noticed
-        elif trains:  # a leaf has asked for a gradient that another pass takes; in this one it is not worth computing
+            wanted = None  # where borders alone isolate, a plain backward() runs: a missing border is noticed
+        elif trains:  # a leaf asks for a gradient that another pass takes; in this one it is not worth computing
             wanted += [p for p in self.cell.module.parameters() if p.requires_grad]
         torch.autograd.backward(out, message, retain_graph=not last, inputs=wanted)
         return {s: taken(self.leaves[s]) for s in sources}

@@ -1,4 +1,5 @@
-"""What a network costs: multiply-accumulates (MACs), parameters and messages, counted the same way for bodies and heads."""
+"""What a network costs: multiply-accumulates (MACs), parameters and messages, counted the same way for bodies and
+heads."""
 
 from collections import namedtuple
 from copy import deepcopy
@@ -28,7 +29,8 @@ def count(module, *shapes):
 
 
 def modules(net, shape):
-    """[(cost of module j, cost of head j), ...] of a LocalNetwork on images of `shape`; a head alone has a module of cost 0."""
+    """[(cost of module j, cost of head j), ...] of a LocalNetwork on images of `shape`; a head alone has a module of
+    cost 0."""
     shapes, rows = {IMAGE: shape}, []
     for i, read in enumerate(net.wiring.heads):
         body = Cost(0, 0, None)
@@ -71,7 +73,8 @@ def exact_macs(net, shape):
 
 
 def messages(net, shape):
-    """[(bytes up, bytes down), ...] of one image above each module: its output to each reader, gradients back, in float32."""
+    """[(bytes up, bytes down), ...] of one image above each module: its output to each reader, gradients back, in
+    float32."""
     rows, plan = modules(net, shape), net.plan()
     up = [4 * torch.Size(body.shape).numel() if body.shape else 0 for body, _ in rows[: net.K]]
     readers = [sum(j in net.wiring.cells[s.cell] for s in plan if isinstance(s, Forward)) for j in range(net.K)]

@@ -35,7 +35,8 @@ def torch_pair():
         if "torchvision::nms does not exist" in str(error):
             found = f"torch {torch.__version__} beside torchvision {importlib.metadata.version('torchvision')}: {error}"
             return "fail", found, ("these two are different builds (a CPU-only torch beside the default torchvision): "
-                                   "`pip uninstall -y torch torchvision`, then `pip install torch torchvision` together")
+                                   "`pip uninstall -y torch torchvision`, then `pip install torch torchvision` "
+                                   "together")
         raise
     return "ok", f"torch {torch.__version__}, torchvision {torchvision.__version__}", ""
 
@@ -72,10 +73,12 @@ def kernel():
         command = KernelSpecManager().get_kernel_spec("python3").argv[0]
     except NoSuchKernel:
         return "fail", "no kernel called python3", "run `python -m ipykernel install --sys-prefix --name python3`"
-    folders = [os.path.realpath(os.path.dirname(python)) for python in (command, sys.executable)]  # python itself is a link
+    folders = [os.path.realpath(os.path.dirname(python))  # python itself is a link
+               for python in (command, sys.executable)]
     if os.path.isabs(command) and folders[0] != folders[1]:
-        return "note", "the kernel python3 runs another Python", ("start JupyterLab from this environment, or run "
-                                                                 "`python -m ipykernel install --sys-prefix --name python3`")
+        return "note", "the kernel python3 runs another Python", (
+            "start JupyterLab from this environment, or run "
+            "`python -m ipykernel install --sys-prefix --name python3`")
     return "ok", "python3 runs this Python", ""
 
 
@@ -95,16 +98,16 @@ def bfloat16():
     from .precision import bfloat16_ratio
 
     ratio = bfloat16_ratio("cuda" if torch.cuda.is_available() else "cpu")
-    return "ok", (f"a convolution's training step takes {ratio:.2f} of its time in float32, just measured; chapters compute in "
-                  "float32"), ""
+    return "ok", (f"a convolution's training step takes {ratio:.2f} of its time in float32, just measured; "
+                  "chapters compute in float32"), ""
 
 
 def images():
     from . import data
 
     if not data.on_disk("cifar10"):
-        return "note", "CIFAR-10 is not here yet", ("run `python -m llcourse data cifar10`; offline the course runs on a "
-                                                    "generated stand-in, whose figures do not match the text")
+        return "note", "CIFAR-10 is not here yet", ("run `python -m llcourse data cifar10`; offline the course runs on "
+                                                    "a generated stand-in, whose figures do not match the text")
     data.load("cifar10", train=10, test=10)  # a damaged copy raises here what it would raise in a chapter
     return "ok", "CIFAR-10 is here", ""
 

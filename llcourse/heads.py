@@ -65,7 +65,7 @@ def cnn(C, size, classes):
 
 
 def one_conv_two_fc(C, size, classes):
-    """One 3x3 convolution (2C filters, stride 2; C filters, stride 1 once the maps are 8 x 8 or less), two linear layers."""
+    """One 3x3 convolution and two linear layers. 2C filters at stride 2; C at stride 1 once maps are 8 x 8 or less."""
     width, stride = (2 * C, 2) if size > 8 else (C, 1)
     return [nn.Conv2d(C, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True),
             GlobalAverage(), nn.Linear(width, 128), nn.ReLU(inplace=True), nn.Linear(128, classes)]
@@ -75,7 +75,7 @@ HEADS = {"linear": linear, "mlp": mlp, "mlp-sr": mlp_sr, "cnn": cnn, "1c2f": one
 
 
 def make(kind, shape, classes):
-    """The head `kind` for features of shape (C, H, W) and a number of classes, as nn.Sequential: logits (batch, classes).
+    """The head `kind` for features of shape (C, H, W), as nn.Sequential: logits (batch, classes).
 
     Raises ValueError for a kind that is not in HEADS.
     """

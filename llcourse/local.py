@@ -13,6 +13,8 @@ from .cell import Cell
 from .objectives import CrossEntropy
 from .walk import TrainingWalk, Walk
 
+LISTS = list, tuple, nn.ModuleList
+
 
 class LocalNetwork(nn.Module):
     """Modules, each with a head; `reach` says which head's loss trains which module.
@@ -35,8 +37,8 @@ class LocalNetwork(nn.Module):
         super().__init__()
         self.wiring = wirings.chain(len(body)) if wiring is None else wiring
         if (len(body), len(heads)) != (len(self.wiring.cells), len(self.wiring.heads)):
-            raise ValueError(f"every module needs a head: got {len(body)} modules and {len(heads)} heads, where the wiring has "
-                             f"{len(self.wiring.cells)} and {len(self.wiring.heads)}")
+            raise ValueError(f"every module needs a head: got {len(body)} modules and {len(heads)} heads, where the "
+                             f"wiring has {len(self.wiring.cells)} and {len(self.wiring.heads)}")
         self.body, self.heads = nn.ModuleList(body), nn.ModuleList(heads)
         self.precision = None
         self._modules["borders"] = nn.ModuleList([None] * self.K)
@@ -65,14 +67,15 @@ class LocalNetwork(nn.Module):
 
     @objectives.setter
     def objectives(self, given):
-        several = list(given) if isinstance(given, (list, tuple, nn.ModuleList)) else [given] * len(self.heads)
-        if len(several) != len(self.heads) or not all(isinstance(objective, nn.Module) for objective in several):
-            raise ValueError(f"objectives are one nn.Module, called with (logits, record), or a list of {len(self.heads)}, one a "
-                             f"loss; got {given!r}")
+        losses = len(self.heads)
+        several = list(given) if isinstance(given, LISTS) else [given] * losses
+        if len(several) != losses or not all(isinstance(objective, nn.Module) for objective in several):
+            raise ValueError(f"objectives are one nn.Module, called with (logits, record), or a list of {losses}, one "
+                             f"a loss; got {given!r}")
         owned = [id(p) for objective in several for p in objective.parameters()]
         if len(set(owned)) < len(owned):
-            raise ValueError(f"{type(several[0]).__name__} has parameters of its own, which two losses would share: give a list "
-                             f"of {len(self.heads)}, one a loss")
+            raise ValueError(f"{type(several[0]).__name__} has parameters of its own, which two losses would share: "
+                             f"give a list of {losses}, one a loss")
         self._modules["objectives"] = nn.ModuleList(several)
 
     @property
@@ -81,14 +84,16 @@ class LocalNetwork(nn.Module):
 
     @borders.setter
     def borders(self, given):
-        several = [*given, *[None] * (self.K - len(given))]
+        several = list(given) if isinstance(given, LISTS) else [given]
+        several += [None] * (self.K - len(several))
         if len(several) != self.K or not all(border is None or isinstance(border, Border) for border in several):
-            raise ValueError(f"borders are a list of up to {self.K}, a borders.Border or None above each module; got {given!r}")
+            raise ValueError(f"borders are a list of up to {self.K}, a borders.Border or None above each module; "
+                             f"got {given!r}")
         for j, border in enumerate(several):
             readers = [r for r, sources in enumerate(self.wiring.cells) if j in sources]
             if border is not None and border.holds and [self.wiring.cells[r] for r in readers] != [(j,)]:
-                raise ValueError(f"the border above module {j + 1} holds batches: it takes one reader that reads nothing else; "
-                                 f"here modules {[r + 1 for r in readers]} read it")
+                raise ValueError(f"the border above module {j + 1} holds batches: it takes one reader that reads "
+                                 f"nothing else; here modules {[r + 1 for r in readers]} read it")
         self._refuse_crossing(self._reach, several)
         self._modules["borders"], self._plans = nn.ModuleList(several), {}
 
@@ -107,9 +112,10 @@ class LocalNetwork(nn.Module):
     def _refuse_crossing(self, R, borders):
         for j, crossed in enumerate(reaches.crossed(R, self.wiring)):
             if crossed and borders[j] is not None:
-                raise reaches.ReachError(f"a gradient would cross the border above module {j + 1}, a {type(borders[j]).__name__}, "
-                                         "and meet other features than those that it belongs to; such borders take reaches that "
-                                         f"stop there, such as reach.local({self.K})")
+                raise reaches.ReachError(
+                    f"a gradient would cross the border above module {j + 1}, a {type(borders[j]).__name__}, and meet "
+                    "other features than those that it belongs to; such borders take reaches that stop there, such as "
+                    f"reach.local({self.K})")
 
     @property
     def losses(self):
@@ -144,8 +150,8 @@ class LocalNetwork(nn.Module):
     def backward(self, x, y, losses=None, walk=TrainingWalk):
         """One forward pass; each loss leaves its gradient in `.grad` of the parameters its row of R names.
 
-        x: (batch, ...), y: labels, (batch,) class indices for cross-entropy.  losses: the indices to compute (default: all
-        that train something); only modules that these need run, and those that none of them trains run without a graph.
+        x: (batch, ...), y: labels, (batch,) class indices for cross-entropy.  losses: the indices to compute (default:
+        all that train something); only modules that these need run, those that none of them trains without a graph.
         Gradients add to what `.grad` holds. Returns {loss: detached scalar}; a loss whose border has nothing for it yet
         is missing. Raises ValueError for a loss that trains nothing.   walk: how the steps are carried out.
         """
@@ -153,7 +159,7 @@ class LocalNetwork(nn.Module):
 
     def plan(self, losses=None):
         """The steps of one batch on which `losses` (default: all that train something) are computed, see routes."""
-        wanted = self.losses if losses is None else tuple(losses)
+        wanted = self.losses if losses is None else tuple(sorted(set(losses)))
         if not wanted or not set(wanted) <= set(self.losses):
             raise ValueError(f"losses {[i + 1 for i in wanted]} asked for; those that train something are "
                              f"{[i + 1 for i in self.losses]} (numbered from 1)")
@@ -167,7 +173,8 @@ class LocalNetwork(nn.Module):
         return self._plans[kind, losses]
 
     def mapped(self, f):
-        """A LocalNetwork of f(module) and f(head) in place of each, with the same objectives, wiring, borders and reach."""
-        other = LocalNetwork([f(m) for m in self.body], [f(h) for h in self.heads], self.reach, self.objectives, self.wiring)
+        """A LocalNetwork of f(module) and f(head) in place of each; all that is declared stays the same."""
+        body, heads = [f(module) for module in self.body], [f(head) for head in self.heads]
+        other = LocalNetwork(body, heads, self.reach, self.objectives, self.wiring)
         other.borders, other.precision = list(self.borders), self.precision
         return other

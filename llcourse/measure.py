@@ -126,7 +126,8 @@ def reach(model, batch, losses=None, parts=None):
                 norm = gradient[... if index is None else index].norm().item()
                 through.setdefault((loss, part), {})[name] = norm
     if not through:
-        raise ValueError("no loss reaches any parameter: does `losses` use the model that it is given, which is a copy?")
+        raise ValueError("no loss reaches any parameter: does `losses` use the model that it is given, which is a "
+                         "copy?")
     return MeasuredReach(list(rows), list(parts), through, tensors)
 
 

@@ -74,7 +74,8 @@ class Network(nn.Module):
 
 
 class Joined(nn.Module):
-    """A linear cell on all that it reads, side by side: of images the mean over positions. Tensors of (batch, width)."""
+    """A linear cell on all that it reads, side by side: of images the mean over positions. Tensors of (batch,
+    width)."""
 
     def __init__(self, inputs, width):
         super().__init__()
@@ -87,8 +88,8 @@ class Joined(nn.Module):
 def sketch(wiring, width=6, classes=10, channels=3):
     """A tiny LocalNetwork of any wiring, every cell and head linear: to try a wiring, a reach or a border on."""
     inputs = [sum(channels if s == IMAGE else width for s in sources) for sources in wiring.cells]
-    return LocalNetwork([Joined(n, width) for n in inputs], [Joined(width * len(read), classes) for read in wiring.heads],
-                        wiring=wiring)
+    return LocalNetwork([Joined(n, width) for n in inputs],
+                        [Joined(width * len(read), classes) for read in wiring.heads], wiring=wiring)
 
 
 class ResidualBlock(nn.Module):

@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import nn
 
 Record = namedtuple("Record", "h image y peers")
-# h: features that the head reads, (batch, C, H, W), with gradient.   image: what the network was given, (batch, 3, H, W).
+# h: features that the head reads, (batch, C, H, W), with gradient.
+# image: what the network was given, (batch, 3, H, W).
 # y: labels.   peers: {loss: logits, detached} of the cells beside this one, as far as they are computed in this step.
 
 
@@ -38,14 +39,16 @@ class CrossEntropy(nn.Module):
 class Reconstruction(nn.Module):
     """Cross-entropy plus `weight` times the mean squared error of the image that a small decoder makes of h.
 
-    The decoder is InfoPro's (Wang et al. 2021, section 3.2, appendix): upsample, 3x3 convolution, BatchNorm, ReLU, 3x3 convolution.
+    The decoder is InfoPro's (Wang et al. 2021, section 3.2, appendix): upsample, 3x3 convolution, BatchNorm, ReLU, 3x3
+    convolution.
     """
 
     def __init__(self, features, image, weight=1.0):
         super().__init__()
         self.weight = weight
         self.decoder = nn.Sequential(
-            nn.Upsample(image[1:], mode="bilinear", align_corners=True), nn.Conv2d(features[0], 12, 3, padding=1, bias=False),
+            nn.Upsample(image[1:], mode="bilinear", align_corners=True),
+            nn.Conv2d(features[0], 12, 3, padding=1, bias=False),
             nn.BatchNorm2d(12), nn.ReLU(inplace=True), nn.Conv2d(12, image[0], 3, padding=1))
 
     def forward(self, logits, record):

@@ -23,7 +23,8 @@ def choose(name, device):
 
 @cache
 def bfloat16_ratio(device):
-    """Time of a convolution block's training step in bfloat16 over that in float32, taken in turn; once a process and device.
+    """Time of a convolution block's training step in bfloat16 over that in float32, taken in turn; once a process and
+    device.
 
     A ResNet-32's second stage at batch 128: 3x3 convolution of 32 channels at 16 x 16, BatchNorm, ReLU, channels_last.
     """

@@ -35,22 +35,25 @@ def check(matrix, wiring=None):
     if wiring is None:
         wiring = wirings.chain(R.shape[1], losses=R.shape[0])
     if R.shape != (shape := (len(wiring.heads), len(wiring.cells))):
-        raise ReachError(f"this network has K = {shape[1]} modules and {shape[0]} losses; got a reach of shape {R.shape}")
+        raise ReachError(f"this network has K = {shape[1]} modules and {shape[0]} losses; "
+                         f"got a reach of shape {R.shape}")
     if not np.isin(R, (0, 1)).all():
         raise ReachError(f"a reach holds 0 and 1 only; got {sorted(set(R.ravel().tolist()) - {0, 1})}")
     R = R.astype(int)
     for i, j in np.argwhere(R):
         if i < j:
-            raise ReachError(f"a reach is lower triangular: loss {i + 1} comes before module {j + 1} and cannot train it")
+            raise ReachError(f"a reach is lower triangular: loss {i + 1} comes before module {j + 1} "
+                             "and cannot train it")
         if not wiring.may_train(i, j):
             raise ReachError(f"no path leads from module {j + 1} to loss {i + 1}, which cannot train it")
     for i in range(R.shape[1], R.shape[0]):
         if R[i].any():
-            raise ReachError(f"loss {i + 1} sits on a head alone, behind the last module, and trains no module: leave row {i + 1} "
-                             "empty")
+            raise ReachError(f"loss {i + 1} sits on a head alone, behind the last module, and trains no module: "
+                             f"leave row {i + 1} empty")
     empty = np.flatnonzero(R.sum(axis=0) == 0)
     if len(empty):
-        raise ReachError(f"no loss reaches module {empty[0] + 1}: it would never learn; put a 1 into column {empty[0] + 1}")
+        raise ReachError(f"no loss reaches module {empty[0] + 1}: it would never learn; "
+                         f"put a 1 into column {empty[0] + 1}")
     return R
 
 
@@ -77,7 +80,8 @@ def local(K, losses=None):
 
 
 def chunked(K, N):
-    """Disjoint chunks of N modules, one loss at the end of each (Laskin et al. 2020, section 3); the last may be shorter."""
+    """Disjoint chunks of N modules, one loss at the end of each (Laskin et al. 2020, section 3); the last may be
+    shorter."""
     _window(K, N)
     j = np.arange(K)
     R = np.zeros((K, K), int)
@@ -86,7 +90,8 @@ def chunked(K, N):
 
 
 def overlapping(K, N):
-    """Every window of N neighbours has a loss at its end; the gradients of a module's losses add (Laskin et al. 2020)."""
+    """Every window of N neighbours has a loss at its end; the gradients of a module's losses add (Laskin et al.
+    2020)."""
     _window(K, N)
     i, j = np.indices((K, K))
     return check(((i >= N - 1) & (j <= i) & (j > i - N)).astype(int))
@@ -138,12 +143,14 @@ METHODS = {  # every method of the course, as a function of K
     "Interlocking, 2-wise": Method(lambda K: interlocking(K, min(2, K))),
     "Interlocking, 3-wise": Method(lambda K: interlocking(K, min(3, K))),
     "Deep supervision": Method(deep_supervision),
-    "Neuron groups, G = 2": Method(lambda K: groups(K, 2), lambda K: wirings.groups(K, 2), "cell: K modules x G groups"),
+    "Neuron groups, G = 2": Method(lambda K: groups(K, 2), lambda K: wirings.groups(K, 2),
+                                   "cell: K modules x G groups"),
 }
 
 
 def crossed(R, wiring=None):
-    """Above which modules a gradient comes back down: a boolean array, one a column. All other borders are a `detach()`.
+    """Above which modules a gradient comes back down: a boolean array, one a column. All other borders are a
+    `detach()`.
 
     >>> crossed(chunked(4, 2)).tolist()
     [True, False, True, False]

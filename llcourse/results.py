@@ -50,7 +50,8 @@ def code_digest():
 
 def _git(*arguments):
     try:
-        run = subprocess.run(["git", *arguments], cwd=paths.root(), capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        run = subprocess.run(["git", *arguments], cwd=paths.root(), capture_output=True, text=True,
+                             stdin=subprocess.DEVNULL)
     except FileNotFoundError:  # a machine without git
         return None
     return run.stdout.strip() if run.returncode == 0 else None

@@ -14,7 +14,8 @@ import numpy as np
 
 from .wiring import IMAGE, visits
 
-Forward = namedtuple("Forward", "cell sends")  # sends: the sources that will get a message, None without backward passes
+Forward = namedtuple("Forward", "cell sends")
+# sends: the sources that will get a message, None without backward passes
 Losses = namedtuple("Losses", "losses wants")  # wants: for each loss the cells at which its gradient sets out
 Pull = namedtuple("Pull", "cell trains message sources last")
 # One backward pass through a cell. trains: the losses whose sum trains it, () for none. message: the losses whose sum
@@ -72,7 +73,8 @@ class _Plan:
         self._forget(run, held)
 
     def _passes(self, j):
-        """The backward passes of cell j: one for each set of losses that trains the same cells below it, one for itself."""
+        """The backward passes of cell j: one for each set of losses that trains the same cells below it, one for
+        itself."""
         here = [i for i in self.losses if j in self.visits[i]]
         trains = tuple(i for i in here if self.R[i, j])
         below, onward = sorted(self.wiring.below[j]), {}

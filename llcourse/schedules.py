@@ -46,8 +46,8 @@ def sequential(net, epochs):
         raise ValueError(f"sequential training needs reach.local({net.K}): every module its own loss and no other; "
                          f"got\n{net.reach}")
     if any(border is not None and border.holds for border in net.borders):
-        raise ValueError("sequential training runs the frozen modules on every batch; a border that holds batches would hide "
-                         "them from the module that learns")
+        raise ValueError("sequential training runs the frozen modules on every batch; "
+                         "a border that holds batches would hide them from the module that learns")
     return [Phase(epochs, (j,), j) for j in range(net.K)]
 
 

@@ -8,7 +8,7 @@ from . import optimizers
 class EagerStep:
     """The gradients of `net.backward`, then one step of the recipe's optimizer, kernel by kernel.
 
-    Every cell has its learning rate. `state()` is what the optimizer remembers, {name: tensor}, in the memory it works on.
+    Every cell has its learning rate. `state()` is what the optimizer remembers, {name: tensor}: the memory it works on.
     """
 
     def __init__(self, net, recipe):
@@ -52,7 +52,8 @@ class FastStep(EagerStep):
             from torch._dynamo import config as dynamo  # late: importing it takes seconds
             from torch._functorch import config as functorch
 
-            dynamo.recompile_limit = max(64, dynamo.recompile_limit)  # modules share their code, so all kinds count together
+            # Modules share their code, so all kinds of them count together.
+            dynamo.recompile_limit = max(64, dynamo.recompile_limit)
             functorch.donated_buffer = False  # else no graph could be kept for a second loss
             self.fast = net.mapped(lambda part: torch.compile(part, dynamic=False))
         if self.device.type == "cuda":
@@ -61,7 +62,8 @@ class FastStep(EagerStep):
 
     def _set_lrs(self, lrs):
         if self.device.type == "cuda":
-            self.lrs.copy_(torch.tensor(lrs))  # in place: the graph reads them from where they lie
+            # In place, for the graph reads them where they lie; from pinned memory, so that the host does not wait.
+            self.lrs.copy_(torch.tensor(lrs).pin_memory(), non_blocking=True)
         else:
             super()._set_lrs(lrs)
 

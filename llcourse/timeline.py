@@ -42,7 +42,8 @@ def simulate(R, batches, head=0.0, wiring=None):
         return free[worker]
 
     for b in range(batches):
-        there, gradient = defaultdict(float), defaultdict(float)  # when an output, and a loss's gradient at a cell, is there
+        # when an output, and a loss's gradient at a cell, is there
+        there, gradient = defaultdict(float), defaultdict(float)
         for step in steps:
             if isinstance(step, Forward):
                 ready = max(there[s] for s in wiring.cells[step.cell])

@@ -52,7 +52,8 @@ class Run:
         self.step = (FastStep if fast else EagerStep)(net, self.recipe)
         self.updates = torch.zeros(len(net.heads), dtype=torch.long)  # of each cell, since its phase began
         self.config = {
-            "epochs": epochs, "schedule": schedule, "seed": self.seed, "recipe": json.loads(json.dumps(asdict(self.recipe))),
+            "epochs": epochs, "schedule": schedule, "seed": self.seed,
+            "recipe": json.loads(json.dumps(asdict(self.recipe))),
             "fast": fast, "precision": str(net.precision), "device": self.device.type, "reach": net.reach.tolist(),
             "images": images.digest(), "network": _digest(net)}
 
@@ -116,7 +117,8 @@ class Run:
         self._check_finite(values, 1)
         trained = {loss for p in self.phases[: phase_index + 1] for loss in p.losses}
         score = measure.score(net, self.images, heads=sorted(trained))
-        bar.set_postfix_str(f"{self.history.score} {score[max(phase.losses)]:.1f} {self.images.score.unit}", refresh=False)
+        bar.set_postfix_str(f"{self.history.score} {score[max(phase.losses)]:.1f} {self.images.score.unit}",
+                            refresh=False)
         by_loss = [[step[i] for step in values if i in step] for i in range(len(net.heads))]
         return {"epoch": len(self.history.rows) + 1, "phase": phase_index,
                 "loss": [torch.stack(steps).mean().item() if steps else None for steps in by_loss],
@@ -135,9 +137,9 @@ class Run:
         step, i, value = next((n, i, value.item()) for n, step in enumerate(values, first)
                               for i, value in step.items() if not value.isfinite())
         raise NonFiniteLoss(
-            f"the loss of module {i + 1} is {value} at step {step} of epoch {len(self.history.rows) + 1}. The network is back "
-            "where that epoch began. A lower learning rate or a longer warm-up mends most such runs: "
-            f"recipe=Recipe(lr={self.recipe.lr / 4:g})")
+            f"the loss of module {i + 1} is {value} at step {step} of epoch {len(self.history.rows) + 1}. "
+            "The network is back where that epoch began. A lower learning rate or a longer warm-up mends "
+            f"most such runs: recipe=Recipe(lr={self.recipe.lr / 4:g})")
 
     def _interrupted(self, checkpoint):
         where = f"stopped after {len(self.history.rows)} of {self.epochs} epochs"
@@ -176,7 +178,8 @@ class Run:
 
 
 def _digest(net):
-    """Changes with what a network is made of: layers and their settings, objectives, borders, wiring, parameters' shapes."""
+    """Changes with what a network is made of: layers and their settings, objectives, borders, wiring, parameters'
+    shapes."""
     shapes = [f"{name} {tuple(p.shape)}" for name, p in net.named_parameters()]
     return sha256("\n".join([repr(net), repr(net.wiring), *shapes]).encode()).hexdigest()[:12]
 

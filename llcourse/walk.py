@@ -61,8 +61,9 @@ class TrainingWalk(Walk):
         if None in sources.values():
             return
         image, y = next((sample for s, sample in sources.items() if s != IMAGE), self.batch)[1:]
+        inputs = {s: image if s == IMAGE else sample.h for s, sample in sources.items()}
         with net.autocast():
-            graph = self.cells[j].forward({s: image if s == IMAGE else sample.h for s, sample in sources.items()}, step.sends)
+            graph = self.cells[j].forward(inputs, step.sends)
         self.outputs[j] = self.given[j] = Sample(graph.output, image, y)
         if step.sends is not None:
             self.graphs[j] = graph

@@ -29,12 +29,13 @@ class Wiring:
 
     def __post_init__(self):
         if not self.cells or len(self.heads) < len(self.cells):
-            raise ValueError(f"a wiring has cells, and a head for each; got {len(self.cells)} cells and {len(self.heads)} heads")
+            raise ValueError("a wiring has cells, and a head for each; "
+                             f"got {len(self.cells)} cells and {len(self.heads)} heads")
         below, level = [], []
         for j, sources in enumerate(self.cells):
             if not sources or len(set(sources)) < len(sources) or not all(IMAGE <= s < j for s in sources):
-                raise ValueError(f"cell {j + 1} reads {sources}: each of IMAGE (-1) and the cells before it (0 ... {j - 1}) at "
-                                 "most once, and one at least")
+                raise ValueError(f"cell {j + 1} reads {sources}: each of IMAGE (-1) and the cells before it "
+                                 f"(0 ... {j - 1}) at most once, and one at least")
             own = [s for s in sources if s != IMAGE]
             below.append(frozenset(own).union(*(below[s] for s in own)))
             level.append(1 + max((level[s] for s in own), default=-1))
@@ -75,7 +76,8 @@ def groups(K, G):
 
 
 def visits(R, wiring, i):
-    """The cells that loss i's gradient passes through or trains, a frozenset: all on a path to a cell that it trains."""
+    """The cells that loss i's gradient passes through or trains, a frozenset: all on a path to a cell that it
+    trains."""
     trained = set(R[i].nonzero()[0].tolist())
     reached = set().union(*({s} | wiring.below[s] for s in wiring.heads[i]))
     return frozenset(j for j in reached if j in trained or wiring.below[j] & trained)

@@ -12,7 +12,8 @@ torch.set_num_threads(1)
 
 @pytest.fixture
 def make_notebook(tmp_path):
-    """make_notebook(*cells, name=...) writes a notebook and returns its path. A text is a code cell; cells pass through."""
+    """make_notebook(*cells, name=...) writes a notebook and returns its path. A text is a code cell; cells pass
+    through."""
 
     def make(*cells, name="03_small.ipynb", folder=tmp_path):
         made = [new_code_cell(cell) if isinstance(cell, str) else cell for cell in cells]
@@ -39,4 +40,5 @@ def images():
     for image, label in zip(x, y.tolist()):
         top, left = 8 * (label // 2), 8 * (label % 2)
         image[top : top + 8, left : left + 8] += 100
-    return Images("quadrants", x[:72], y[:72], x[72:], y[72:], "abcd", Source("standin", "a test", "0"), [0.5] * 3, [0.2] * 3)
+    return Images("quadrants", x[:72], y[:72], x[72:], y[72:], "abcd", Source("standin", "a test", "0"),
+                  [0.5] * 3, [0.2] * 3)

@@ -29,8 +29,9 @@ def test_every_command_can_be_configured_and_run(module):
 
 
 def test_help_imports_no_torch():
-    program = "import runpy, sys; sys.argv = ['llcourse', '--help']\ntry: runpy.run_module('llcourse', run_name='__main__')\n" \
-              "except SystemExit as end: print(end.code, 'torch' in sys.modules)"
+    program = ("import runpy, sys; sys.argv = ['llcourse', '--help']\n"
+               "try: runpy.run_module('llcourse', run_name='__main__')\n"
+               "except SystemExit as end: print(end.code, 'torch' in sys.modules)")
     run = subprocess.run([sys.executable, "-c", program], cwd=paths.root(), capture_output=True, text=True)
     assert run.stdout.endswith("0 False\n"), run.stderr
 

@@ -32,7 +32,8 @@ def executed():
 
 
 def code_hash(notebook):
-    """A hash of the code cells up to the last claim: what recorded values depend on. Text, and what follows, may change."""
+    """A hash of the code cells up to the last claim: what recorded values depend on. Text, and what follows, may
+    change."""
     code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     while code and not re.search(r"\bclaim\(", code[-1]):
         code.pop()
@@ -68,7 +69,8 @@ def _where(notebook):
     code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
     done = [n for n, cell in enumerate(code, 1) if cell.execution_count]
     n = max(done, default=1)
-    return f"in code cell {n} (id {code[n - 1].get('id', 'none')}) that begins with {code[n - 1].source.splitlines()[0]!r}"
+    return (f"in code cell {n} (id {code[n - 1].get('id', 'none')}) that begins with "
+            f"{code[n - 1].source.splitlines()[0]!r}")
 
 
 def _reason(stop):

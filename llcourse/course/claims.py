@@ -25,7 +25,8 @@ def claim(text, value, over):
 
 
 def margins(chapter):
-    """Print how far a chapter's claims held over the recorded seeds: threshold, smallest, mean and spread of the values."""
+    """Print how far a chapter's claims held over the recorded seeds: threshold, smallest, mean and spread of the
+    values."""
     recorded = results.read(results.claims_file(chapter))
     if recorded is None:
         print(f"not yet recorded: python -m llcourse run {chapter} --seeds 10")

@@ -25,7 +25,8 @@ def record(number, path, seeds, jobs=1):
     command = f"python -m llcourse run {number} --seeds {seeds}" + (f" --jobs {jobs}" if jobs > 1 else "")
     made_by = results.provenance(command)
     if made_by["data"]["kind"] == "standin":
-        raise chapters.ChapterError("claims are recorded on CIFAR-10, and none is here: python -m llcourse data cifar10")
+        raise chapters.ChapterError("claims are recorded on CIFAR-10, and none is here: "
+                                    "python -m llcourse data cifar10")
     threads = str(max(1, session.cores() // jobs))
     code = chapters.code_hash(nbformat.read(path, as_version=4))
     key = _key(code, made_by["data"]["sha256"], threads)
@@ -78,7 +79,8 @@ def _summarise(number, runs):
     for seed, claims in enumerate(stated):
         if claims != stated[0]:
             raise chapters.ChapterError(f"chapter {number} claims other things at seed {seed} than at seed 0: "
-                                        f"{claims} against {stated[0]}; a claim's text and threshold may hold no measured value")
+                                        f"{claims} against {stated[0]}; a claim's text and threshold may "
+                                        "hold no measured value")
     entries = []
     for n, (text, over) in enumerate(stated[0]):
         values = [run["claims"][n]["value"] for run in runs]

@@ -16,7 +16,8 @@ def configure(parser):
                         help="rewrite the notebooks and results/minutes.json: what an author commits")
     parser.add_argument("--seeds", type=int, metavar="N",
                         help="execute once for each seed 0 .. N-1 and write results/claims/")
-    parser.add_argument("--jobs", type=int, default=1, help="seeds at a time, each on its share of the cores (default 1)")
+    parser.add_argument("--jobs", type=int, default=1,
+                        help="seeds at a time, each on its share of the cores (default 1)")
 
 
 def main(args):
@@ -43,7 +44,8 @@ def main(args):
 
 def _execute(number, path, inplace):
     print(f"{number}: executing {path.name}", flush=True)
-    measured = results.provenance(f"python -m llcourse run {number} --inplace") if inplace else None  # before it rewrites
+    # before it rewrites
+    measured = results.provenance(f"python -m llcourse run {number} --inplace") if inplace else None
     notebook, minutes, error = chapters.execute(path)
     target = path if inplace and not error else chapters.executed() / path.name
     with replacing(target) as partial:

@@ -82,8 +82,9 @@ def _set_style():
         from IPython import get_ipython
         from IPython.core.pylabtools import select_figure_formats
     except ImportError as error:
-        raise ImportError(f"a chapter needs the package {error.name!r}, which this environment lacks: run `make install`, "
-                          "or `pip install -r requirements.txt` in the environment this notebook runs in") from error
+        raise ImportError(f"a chapter needs the package {error.name!r}, which this environment lacks: run "
+                          "`make install`, or `pip install -r requirements.txt` in the environment "
+                          "this notebook runs in") from error
     seaborn.set_theme(context="notebook", style="whitegrid", palette="colorblind")
     plt.rcParams.update({"figure.figsize": (7.0, 3.5), "figure.dpi": 100, "savefig.dpi": 100})
     if get_ipython():

@@ -29,7 +29,8 @@ def _draw(K, head):
     borders, modules, heads = _costs(K, head)
     whole = sum(modules)
     workers = [module + aux for module, aux in zip(modules, heads)]
-    figure = plots.stacked({"module": [100 * m / whole for m in modules], f"{head} head": [100 * h / whole for h in heads]},
+    figure = plots.stacked({"module": [100 * m / whole for m in modules],
+                            f"{head} head": [100 * h / whole for h in heads]},
                            [str(j + 1) for j in range(K)], "module", "MACs (% of ResNet-32)")
     return figure, (f"largest worker {max(workers) / 1e6:.2f} MMAC, {100 * max(workers) / whole:.1f} % of the network; "
                     f"heads add {100 * sum(heads) / whole:.1f} %; borders after {', '.join(borders) or 'no block'}")

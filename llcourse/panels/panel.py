@@ -34,7 +34,8 @@ class Panel(widgets.VBox):
         return self.text.value
 
     def strip(self, *several):
-        """A static Figure of several settings side by side, for readers without a kernel. several: dicts of settings."""
+        """A static Figure of several settings side by side, for readers without a kernel. several: dicts of
+        settings."""
         figure, axes = plt.subplots(1, len(several), figsize=(3.6 * len(several), 3.2))
         for ax, chosen in zip(axes, several):
             drawn, _ = self.draw(**{**self.settings, **chosen})

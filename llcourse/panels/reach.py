@@ -17,7 +17,8 @@ def reach():
 def _draw(method, K):
     chosen = reaches.METHODS[method]
     R, wiring = chosen(K), chosen.wiring(K)
-    read = sorted({s for sources in wiring.cells for s in sources} - {IMAGE})  # the modules that have a border above them
+    # the modules that have a border above them
+    read = sorted({s for sources in wiring.cells for s in sources} - {IMAGE})
     detached = int((~reaches.crossed(R, wiring)[read]).sum())
     heads_alone = len(R) - R.shape[1]
     return plots.matrix(R), (f"losses computed: {int(R.any(axis=1).sum()) + heads_alone}; "

@@ -5,5 +5,5 @@ from .results import bars, by_module, curves, stacked, tradeoff
 from .style import module_colours
 from .timeline import timeline
 
-__all__ = ["bars", "by_module", "chains", "curves", "gradients", "matrix", "methods", "module_colours", "reach", "stacked",
-           "timeline", "tradeoff"]
+__all__ = ["bars", "by_module", "chains", "curves", "gradients", "matrix", "methods", "module_colours", "reach",
+           "stacked", "timeline", "tradeoff"]

@@ -67,15 +67,15 @@ def chains(methods):
     methods: {title: K x K reach matrix}. A dashed line is a border that no gradient crosses.
     """
     losses = [[i for i in range(len(R)) if R[i].any()] for R in methods.values()]
-    figure, axes = plt.subplots(len(methods), 1, figsize=(7, sum(0.9 + 0.3 * len(rows) for rows in losses)), squeeze=False,
-                                gridspec_kw={"height_ratios": [3 + len(rows) for rows in losses]})
+    figure, axes = plt.subplots(len(methods), 1, figsize=(7, sum(0.9 + 0.3 * len(rows) for rows in losses)),
+                                squeeze=False, gridspec_kw={"height_ratios": [3 + len(rows) for rows in losses]})
     for ax, (title, R), rows in zip(axes[:, 0], methods.items(), losses):
         K = R.shape[1]
         for j, colour in enumerate(module_colours(K)):
             ax.add_patch(plt.Rectangle((j + 0.1, 0.5), 0.8, 1.2, color=colour))
             ax.text(j + 0.5, 1.1, f"module {j + 1}", ha="center", va="center", color="white", fontsize=9)
             ax.annotate("", (j + 0.1, 1.1), (j - 0.1, 1.1), arrowprops={"arrowstyle": "->", "color": "0.3"})
-        for border in (~reaches.crossed(R)).nonzero()[0]:
+        for border in (~reaches.crossed(R)[:-1]).nonzero()[0]:
             ax.plot([border + 1] * 2, [0.3, 1.9], color="0.3", linestyle="--", linewidth=1)
         for y, i in enumerate(rows):
             trained = R[i].nonzero()[0] + 0.5
@@ -97,7 +97,8 @@ def gradients(net, images, parts=None):
     """
     if parts is None:
         named = net.parts()
-        parts = {name: named[name] for i in range(len(net.heads)) for name in (f"module {i + 1}", f"head {i + 1}") if name in named}
+        parts = {name: named[name] for i in range(len(net.heads))
+                 for name in (f"module {i + 1}", f"head {i + 1}") if name in named}
     measured = measure.reach(net, images, parts=parts)
     norms, widths = measured.norms, [len(measured.tensors[part]) for part in measured.parts]
     figure, axes = plt.subplots(figsize=(8, 1.1 + 0.34 * len(norms)))
@@ -106,9 +107,11 @@ def gradients(net, images, parts=None):
     ends = np.cumsum(widths)
     for n, (part, end, width) in enumerate(zip(measured.parts, ends, widths)):
         head, last = part.startswith("head"), n == len(widths) - 1 or not measured.parts[n + 1].startswith("head")
-        axes.axvline(end, color="0.15" if last else "0.6", linewidth=1.4 if last else 0.8, linestyle="-" if last else ":")
+        axes.axvline(end, color="0.15" if last else "0.6", linewidth=1.4 if last else 0.8,
+                     linestyle="-" if last else ":")
         axes.text(end - width / 2, len(norms) + 0.15 if head else -0.15, part, rotation=90 if head else 0,
-                  fontsize=7 if head else 8, ha="center", va="top" if head else "bottom", color="0.35" if head else "0.15")
+                  fontsize=7 if head else 8, ha="center", va="top" if head else "bottom",
+                  color="0.35" if head else "0.15")
     axes.set_yticks(np.arange(len(norms)) + 0.5, measured.losses, fontsize=9)
     axes.set_xticks([])
     axes.set(xlim=(0, ends[-1]), ylim=(len(norms), 0))

@@ -41,7 +41,8 @@ def tradeoff(points, x_label, y_label="test accuracy (%)"):
     figure, axes = plt.subplots(figsize=(6, 3.4))
     widths = [x for x, _ in points.values()]
     for (name, (x, y)), colour in zip(points.items(), cycle(sns.color_palette("colorblind"))):
-        inwards = 1 if x < (min(widths) + max(widths)) / 2 else -1  # towards the middle, so that no label leaves the frame
+        # towards the middle, so that no label leaves the frame
+        inwards = 1 if x < (min(widths) + max(widths)) / 2 else -1
         axes.scatter(x, y, s=60, color=colour, zorder=3)
         axes.annotate(name, (x, y), xytext=(7 * inwards, 4), textcoords="offset points", fontsize=9,
                       ha="left" if inwards == 1 else "right")

@@ -7,7 +7,8 @@ from matplotlib.patches import Patch
 
 def timeline(schedules, K, until=None):
     """Gantt charts, one above the other. schedules: {title: list of timeline.Task}; until: cut the time axis there."""
-    figure, axes = plt.subplots(len(schedules), 1, figsize=(8, 0.35 * K * len(schedules) + 1.2), sharex=True, squeeze=False)
+    figure, axes = plt.subplots(len(schedules), 1, figsize=(8, 0.35 * K * len(schedules) + 1.2), sharex=True,
+                                squeeze=False)
     colours = sns.color_palette("colorblind")
     for ax, (title, tasks) in zip(axes[:, 0], schedules.items()):
         for task in tasks:

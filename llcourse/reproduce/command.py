@@ -18,9 +18,11 @@ from .run import Job, execute, folder
 def configure(parser):
     parser.add_argument("suite", choices=suites.SUITES, help="what to train")
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="train at seeds 0 .. N-1 (default 1)")
-    parser.add_argument("--epochs", type=int, help="another total than the suite's; such runs lie apart and enter no chapter")
+    parser.add_argument("--epochs", type=int,
+                        help="another total than the suite's; such runs lie apart and enter no chapter")
     parser.add_argument("--device", help="cuda or cpu (default: a GPU where there is one)")
-    parser.add_argument("--jobs", type=int, default=1, help="runs at a time, each on its share of the cores (default 1)")
+    parser.add_argument("--jobs", type=int, default=1,
+                        help="runs at a time, each on its share of the cores (default 1)")
     parser.add_argument("--minutes", type=float, help="a budget: no run is started that would not end within it")
 
 
@@ -40,8 +42,8 @@ def main(args):
     jobs = [Job(args.suite, c.name, seed, epochs, device, threads, deadline, _command(args))
             for seed in range(args.seeds) for c in suite.configurations]  # a second seed tells less than a missing row
     missing = [job for job in jobs if not job.file.exists()]
-    print(f"{args.suite}: {len(jobs) - len(missing)} of {len(jobs)} runs are there, {len(missing)} to make on {device}; "
-          f"results go to {folder(args.suite, epochs)}", flush=True)
+    print(f"{args.suite}: {len(jobs) - len(missing)} of {len(jobs)} runs are there, "
+          f"{len(missing)} to make on {device}; results go to {folder(args.suite, epochs)}", flush=True)
     failed = work_off(missing, args.jobs)
     print("\n" + recorded.table(args.suite, epochs))
     return int(failed)
@@ -61,7 +63,8 @@ def _problem(args, suite, epochs, device):
 
 
 def _command(args):
-    options = {"seeds": args.seeds, "epochs": args.epochs, "device": args.device, "jobs": args.jobs, "minutes": args.minutes}
+    options = {"seeds": args.seeds, "epochs": args.epochs, "device": args.device, "jobs": args.jobs,
+               "minutes": args.minutes}
     given = [f" --{name} {value}" for name, value in options.items()
              if value is not None and (name, value) not in (("seeds", 1), ("jobs", 1))]
     return f"python -m llcourse reproduce {args.suite}" + "".join(given)

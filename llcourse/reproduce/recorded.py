@@ -21,7 +21,8 @@ def runs(suite, epochs=None):
 def histories(suite, seed=0):
     """{label: History} of the recorded runs of one seed, as plots.curves takes them."""
     recorded = runs(suite)
-    return {_label(c): History(run["history"]) for c in _by_method(suite) for run in recorded[c.name] if run["seed"] == seed}
+    return {_label(c): History(run["history"]) for c in _by_method(suite)
+            for run in recorded[c.name] if run["seed"] == seed}
 
 
 def _by_method(suite):
@@ -36,8 +37,8 @@ def _label(c):
 
 
 def table(suite, epochs=None):
-    """Test errors of a suite as text: ours, their spread over seeds, their gap to backprop at the same seeds, the published,
-    the difference to it.
+    """Test errors of a suite as text: ours, their spread over seeds, their gap to backprop at the same seeds, the
+    published, the difference to it.
 
     What is not recorded yet says so, and the last lines say where the runs come from and which command makes the rest.
     """
@@ -53,7 +54,8 @@ def table(suite, epochs=None):
         spread = f"{np.std(errors, ddof=1):.2f}" if len(errors) > 1 else "-"
         gaps = [run["error"] - backprop[run["seed"]] for run in recorded[c.name] if run["seed"] in backprop]
         gap = f"{np.mean(gaps):+.2f}" if gaps and c.name != "backprop" else "-"
-        cells += f"{len(errors):>6}{np.mean(errors):>8.2f}{spread:>8}{gap:>8}" if errors else f"{'not yet recorded':>30}"
+        cells += (f"{len(errors):>6}{np.mean(errors):>8.2f}{spread:>8}{gap:>8}" if errors
+                  else f"{'not yet recorded':>30}")
         if c.published:
             mean, std = c.published
             cells += f"{f'{mean:.2f} +- {std:.2f}':>16}" + (f"{np.mean(errors) - mean:>+12.2f}" if errors else "")
@@ -67,8 +69,11 @@ def _origin(suite, epochs, recorded):
     yield f"published values: {suites.named(suite).source}"
     if every:
         devices = ", ".join(sorted({run["device"] for run in every}))
-        yield f"ours: {len(every)} runs on {devices}, {', '.join(sorted({run['precision'] for run in every}))}, last epoch"
+        yield (f"ours: {len(every)} runs on {devices}, {', '.join(sorted({run['precision'] for run in every}))}, "
+               "last epoch")
     if any(run["data"]["kind"] == "imagefolder" for run in every):
-        yield "the images were an ImageFolder copy of CIFAR-10 (see results/README.md): about a point can come from that"
+        yield ("the images were an ImageFolder copy of CIFAR-10 (see results/README.md): "
+               "about a point can come from that")
     if not all(recorded.values()):
-        yield f"to record what is missing: python -m llcourse reproduce {suite}" + (f" --epochs {epochs}" if epochs else "")
+        yield (f"to record what is missing: python -m llcourse reproduce {suite}"
+               + (f" --epochs {epochs}" if epochs else ""))

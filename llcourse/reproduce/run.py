@@ -36,7 +36,8 @@ class Job:
 
     @property
     def checkpoint(self):
-        """Beside the result it becomes; git ignores it. Other code, or another number of threads, does not go on from it."""
+        """Beside the result it becomes; git ignores it. Other code, or another number of threads, does not go on from
+        it."""
         return self.file.with_name(f".{self.name}-{self.threads}-threads-{results.code_digest()}.safetensors")
 
 
@@ -53,7 +54,8 @@ def execute(job):
     """
     suite = suites.named(job.suite)
     configuration = suite.configuration(job.configuration)
-    made_by, checkpoint = results.provenance(job.command, job.device), job.checkpoint  # of the code this process imported
+    # of the code this process imported
+    made_by, checkpoint = results.provenance(job.command, job.device), job.checkpoint
     torch.set_num_threads(job.threads)
     images = data.load("cifar10", seed=0, device=job.device)
     if images.train_x.is_cuda:

@@ -35,7 +35,8 @@ class Configuration:
 
 @dataclass(frozen=True)
 class Suite:
-    """A list of configurations that share network, recipe and total of epochs, and the source of their published values.
+    """A list of configurations that share network, recipe and total of epochs, and the source of their published
+    values.
 
     network: a function without arguments that makes a networks.Network.
     """
@@ -53,11 +54,12 @@ class Suite:
         return self.network().cut(c.K, c.head, c.reach(c.K))
 
     def epochs_of_a_phase(self, configuration, epochs):
-        """Sequential training shares the total out, so that every module gets as many. ValueError if it does not divide."""
+        """Sequential training shares the total out, so that every module gets as many. ValueError if it does not
+        divide."""
         K = configuration.K if configuration.schedule == "sequential" else 1
         if epochs < 1 or epochs % K:
-            raise ValueError(f"{epochs} epochs cannot be shared out equally to the {K} modules of {configuration.name}; "
-                             f"choose a multiple of {K}")
+            raise ValueError(f"{epochs} epochs cannot be shared out equally to the {K} modules of "
+                             f"{configuration.name}; choose a multiple of {K}")
         return epochs // K
 
     def configuration(self, name):

@@ -103,7 +103,8 @@ def test_an_unusable_answer_is_no_traceback(capsys, answer, words):
 
 def test_a_forgotten_return_is_named(capsys, tmp_path):
     wrong = learner(tmp_path, "def double(x):\n    2 * x\n")
-    assert printed(capsys, checks.check, "98.1", wrong).startswith("98.1: not yet. your function returned None: does its last")
+    assert printed(capsys, checks.check, "98.1", wrong).startswith(
+        "98.1: not yet. your function returned None: does its last")
 
 
 def test_a_module_without_forward_is_not_an_untouched_stub(capsys, tmp_path):
@@ -135,7 +136,8 @@ def test_hints_come_one_at_a_time(capsys):
 
 
 def test_reveal_prints_the_source(capsys):
-    assert printed(capsys, checks.reveal, "98.1") == '@decorated\ndef double(x):\n    """Twice x."""\n    return 2 * x\n'
+    assert printed(capsys, checks.reveal, "98.1") == (
+        '@decorated\ndef double(x):\n    """Twice x."""\n    return 2 * x\n')
     assert printed(capsys, checks.reveal, "98.2") == "limit = [1, 2]\n"
 
 

@@ -13,7 +13,8 @@ from tests import nbval_hooks
 
 
 def cell(source, printed, **options):
-    return new_code_cell(source, outputs=[new_output("stream", name="stdout", text=printed)] if printed else [], **options)
+    return new_code_cell(
+        source, outputs=[new_output("stream", name="stdout", text=printed)] if printed else [], **options)
 
 
 def table(plain):
@@ -32,7 +33,8 @@ def replay(make_notebook, standin, chapters, workers=0):
         for n, each in enumerate(cells, 1):
             each.execution_count = n
         files.append(str(make_notebook(*cells, name=name)))
-    options = ["-q", "-n", str(workers), "--dist", "loadscope", "-p", "tests.nbval_hooks", "--nbval", "--nbval-current-env", *files]
+    options = ["-q", "-n", str(workers), "--dist", "loadscope", "-p", "tests.nbval_hooks", "--nbval",
+               "--nbval-current-env", *files]
     program = (f"import sys, pytest\nfrom tests import nbval_hooks\nnbval_hooks.only_standin = lambda: {standin}\n"
                f"sys.exit(pytest.main({options}))")
     done = subprocess.run([sys.executable, "-c", program], cwd=paths.root(), capture_output=True, text=True,
@@ -42,7 +44,8 @@ def replay(make_notebook, standin, chapters, workers=0):
 
 def test_with_cifar10_a_difference_fails_and_names_the_cell(make_notebook):
     status, said = replay(make_notebook, False, {
-        "01_numbers.ipynb": [cell("print(1)", "1\n"), cell("print(2)", "3\n", id="sum"), cell("print(4)", "5\n", metadata=FREE)],
+        "01_numbers.ipynb": [cell("print(1)", "1\n"), cell("print(2)", "3\n", id="sum"),
+                             cell("print(4)", "5\n", metadata=FREE)],
         "02_tables.ipynb": [table("T"), table("U")],
     })
     assert status == 1

@@ -1,4 +1,5 @@
-"""`python -m llcourse run` on small notebooks: executing, rewriting in place, recording over seeds, going on after a stop."""
+"""`python -m llcourse run` on small notebooks: executing, rewriting in place, recording over seeds, going on after a
+stop."""
 
 import json
 

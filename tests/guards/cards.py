@@ -27,7 +27,8 @@ def faults(notebook, exercises):
         elif id not in cards:
             yield f"exercise {id} has no card: a line `### Exercise {id}: title ●○○ 5 min`"
         elif cards[id] != (exercises[id].dots, 3, exercises[id].minutes):
-            yield f"the card of {id} shows {cards[id]}, the exercise has {(exercises[id].dots, 3, exercises[id].minutes)}"
+            yield (f"the card of {id} shows {cards[id]}, "
+                   f"the exercise has {(exercises[id].dots, 3, exercises[id].minutes)}")
         elif id not in stubs(notebook):
             yield f"exercise {id} has no stub: a code cell with metadata.llcourse.exercise"
         elif not re.search(rf"""\bcheck\(\s*["']{re.escape(id)}["']""", code):

@@ -15,7 +15,8 @@ def claimed(notebook):
         if cell.cell_type == "code":
             for node in ast.walk(ast.parse(TransformerManager().transform_cell(cell.source))):
                 if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "claim":
-                    arguments = {k.arg: k.value for k in node.keywords} | dict(zip(("text", "value", "over"), node.args))
+                    arguments = ({k.arg: k.value for k in node.keywords}
+                                 | dict(zip(("text", "value", "over"), node.args)))
                     found.append(tuple(_constant(arguments.get(name)) for name in ("text", "over")))
     return found
 

@@ -43,7 +43,8 @@ def executed_in_order(nb):
     """nbval passes a cell without a count unseen: an output that was never made is never compared."""
     for n, cell in code_cells(nb):
         if cell.execution_count != n:
-            yield f"{_named(n, cell)} has execution count {cell.execution_count}, not {n}: run the chapter top to bottom"
+            yield (f"{_named(n, cell)} has execution count {cell.execution_count}, not {n}: "
+                   "run the chapter top to bottom")
 
 
 def no_stderr(nb):
@@ -58,8 +59,8 @@ def no_errors(nb):
         expected = "raises-exception" in _tags(cell) and _note(cell, "reason")
         for output in cell.outputs:
             if output.output_type == "error" and not expected:
-                yield (f"{_named(n, cell)} ends in {output.ename}: mend it, or tag it raises-exception and give a reason "
-                       "in metadata.llcourse.reason")
+                yield (f"{_named(n, cell)} ends in {output.ename}: mend it, or tag it raises-exception "
+                       "and give a reason in metadata.llcourse.reason")
 
 
 def tags_not_comments(nb):
@@ -88,7 +89,8 @@ def no_output_history(nb):
     to_python = TransformerManager().transform_cell  # magics and !commands
     for n, cell in code_cells(nb):
         for node in ast.walk(ast.parse(to_python(cell.source))):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and re.fullmatch(r"_+|_i?\d+|Out|In", node.id):
+            if (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+                    and re.fullmatch(r"_+|_i?\d+|Out|In", node.id)):
                 yield f"{_named(n, cell)} reads an earlier result through {node.id}, which nbval does not keep"
 
 
@@ -140,13 +142,15 @@ def clean_metadata(nb):
         yield "the metadata holds widget state, which stops GitHub from showing the notebook"
     for n, cell in code_cells(nb):
         if "execution" in cell.metadata:
-            yield f"{_named(n, cell)} holds execution times in its metadata: `python -m llcourse run --inplace` leaves none"
+            yield (f"{_named(n, cell)} holds execution times in its metadata: "
+                   "`python -m llcourse run --inplace` leaves none")
 
 
 def same_everywhere(nb):
     """Outputs that differ on the next machine or day; free cells may hold versions, but no path either."""
     machine = {
-        "an absolute path": r"(?<![\w/:.])/(home|Users|root|tmp|work|opt|mnt|usr|var|private|content|data)/\w|\b[A-Z]:\\\w",
+        "an absolute path": r"(?<![\w/:.])/(home|Users|root|tmp|work|opt|mnt|usr|var|private|content|data)/\w"
+                            r"|\b[A-Z]:\\\w",
         "a memory address": r"\b0x[0-9a-fA-F]{6,}\b",
         "a date": r"\b20\d\d-[01]\d-[0-3]\d\b|\b\d{1,2}:\d\d:\d\d\b",
         "a progress bar": r"\d+%\s*\||[█▏▎▍▌▋▊▉]|\d+/\d+ \[\d+:\d\d|it/s\b",

@@ -50,7 +50,8 @@ def test_minutes_were_measured(chapter):
     assert recorded, f"no measured minutes: python -m llcourse run {chapter[0]} --inplace"
     assert recorded["minutes"] <= MINUTES and recorded["threads"] <= 2
     row = f"| {chapter[0]} | [{chapter[2].cells[0].source.splitlines()[0][5:]}](notebooks/{chapter[1].name}) |"
-    shown = next(line for line in (paths.root() / "README.md").read_text(encoding="utf-8").splitlines() if line.startswith(row))
+    shown = next(line for line in (paths.root() / "README.md").read_text(encoding="utf-8").splitlines()
+                 if line.startswith(row))
     assert shown.endswith(f"| {recorded['minutes']:.1f} |"), "README's table shows other minutes"
 
 
@@ -59,7 +60,8 @@ def test_claims_hold_with_a_margin(chapter):
     recorded = results.read(results.claims_file(number))
     again = f"python -m llcourse run {number} --seeds 10"
     assert recorded or not claimed(notebook), f"claims of chapter {number} are not recorded: {again}"
-    assert recorded["code"] == chapters.code_hash(notebook), f"its code has changed since its claims were recorded: {again}"
+    assert recorded["code"] == chapters.code_hash(notebook), (
+        f"its code has changed since its claims were recorded: {again}")
     assert not list(margin_faults(claimed(notebook), recorded))
     for row in recorded["claims"]:
         if margin(row) < GOOD_MARGIN:
@@ -70,7 +72,8 @@ def test_paper_scale_tables_are_the_recorded_ones(chapter):
     for cell in chapter[2].cells:
         for suite in re.findall(r'reproduce\.table\("([\w-]+)"\)', cell.source) if cell.cell_type == "code" else []:
             shown = "".join(output.get("text", "") for output in cell.outputs)
-            assert reproduce.table(suite) in shown, f"{suite} was recorded since: python -m llcourse run {chapter[0]} --inplace"
+            assert reproduce.table(suite) in shown, (
+                f"{suite} was recorded since: python -m llcourse run {chapter[0]} --inplace")
 
 
 def test_notebooks_folder_holds_chapters_only():

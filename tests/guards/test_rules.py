@@ -23,7 +23,8 @@ def figure_cell(**note):
 
 def error_cell(tags=(), **note):
     return new_code_cell("1/0", metadata={"tags": list(tags), "llcourse": note},
-                         outputs=[new_output("error", ename="ZeroDivisionError", evalue="division by zero", traceback=[])])
+                         outputs=[new_output("error", ename="ZeroDivisionError", evalue="division by zero",
+                                             traceback=[])])
 
 
 def free(source="device", **note):
@@ -34,7 +35,8 @@ def chapter(*cells, words=1000, kernel="python3", **metadata):
     """A good chapter of six code cells with `cells` added at its end, counted in order."""
     code = [new_code_cell(f"x = {n}\nfor _ in range(3):\n    x += 1\nx", outputs=[stream("PASS  4 modules\n")])
             for n in range(5)]
-    made = [new_markdown_cell("word " * words), *code, figure_cell(alt="Loss falls with depth, from left to right."), *cells]
+    made = [new_markdown_cell("word " * words), *code,
+            figure_cell(alt="Loss falls with depth, from left to right."), *cells]
     for count, cell in enumerate((c for c in made if c.cell_type == "code"), 1):
         cell.execution_count = cell.execution_count or count
     return new_notebook(cells=made, metadata={"kernelspec": {"name": kernel, "display_name": kernel}, **metadata})
@@ -42,7 +44,8 @@ def chapter(*cells, words=1000, kernel="python3", **metadata):
 
 def test_a_good_chapter_breaks_no_rule():
     good = chapter(free(reason="versions differ"), error_cell(["raises-exception"], reason="shows the message"),
-                   new_markdown_cell("See [the map](00_start_here.ipynb) and [a paper](https://arxiv.org/abs/1901.08164)."))
+                   new_markdown_cell("See [the map](00_start_here.ipynb) and "
+                                     "[a paper](https://arxiv.org/abs/1901.08164)."))
     nbformat.validate(good)
     assert [fault for rule in rules.RULES for fault in rule(good)] == []
 
@@ -67,15 +70,18 @@ BROKEN = [
     (rules.nothing_remote, chapter(new_markdown_cell('<img alt="net" src="//example.org/net.png">'))),
     (rules.nothing_remote, chapter(new_markdown_cell("![net][1]\n\n[1]: https://example.org/net.png"))),
     (rules.nothing_remote, chapter(new_markdown_cell("<script>alert(1)</script>"))),
-    (rules.nothing_remote, chapter(new_code_cell("y", outputs=[shown(text_html="<img src='https://example.org/a.png'>")]))),
+    (rules.nothing_remote,
+     chapter(new_code_cell("y", outputs=[shown(text_html="<img src='https://example.org/a.png'>")]))),
     (rules.figures, chapter(figure_cell())),
     (rules.figures, chapter(figure_cell(alt="a plot"))),
-    (rules.figures, chapter(new_code_cell("y", outputs=[new_output("display_data", data={"image/svg+xml": "<svg/>"})]))),
+    (rules.figures,
+     chapter(new_code_cell("y", outputs=[new_output("display_data", data={"image/svg+xml": "<svg/>"})]))),
     (rules.clean_metadata, chapter(kernel="llcourse")),
     (rules.clean_metadata, chapter(widgets={"application/vnd.jupyter.widget-state+json": {}})),
     (rules.clean_metadata, chapter(new_code_cell("y", metadata={"execution": {"iopub.execute_input": "now"}}))),
     *[(rules.same_everywhere, chapter(new_code_cell("y", outputs=[stream(text)]))) for text in (
-        "saved to " + "/home" + "/ada/net.pt", "C:\\Users\\ada", "<object at 0x7f2b1c0d5e80>", "run on 2026-11-20", "at 13:05:59",
+        "saved to " + "/home" + "/ada/net.pt", "C:\\Users\\ada", "<object at 0x7f2b1c0d5e80>", "run on 2026-11-20",
+        "at 13:05:59",
         " 45%|####5     | 45/100", "45/100 [00:03<00:04, 12.1it/s]")],
 ]
 
@@ -92,5 +98,6 @@ def test_every_rule_is_seen_to_fail():
 
 def test_links(tmp_path):
     (tmp_path / "01 next.ipynb").touch()
-    text = "[a](01%20next.ipynb#top) [b](https://example.org/x) [c](#here) `[d](code)` [e](gone.ipynb) <a href='lost.md'>f</a>"
+    text = ("[a](01%20next.ipynb#top) [b](https://example.org/x) [c](#here) `[d](code)` [e](gone.ipynb) "
+            "<a href='lost.md'>f</a>")
     assert list(broken_links(text, tmp_path)) == ["gone.ipynb", "lost.md"]

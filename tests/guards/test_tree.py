@@ -8,14 +8,16 @@ import pytest
 from llcourse import paths
 from tests.guards.links import broken_links
 
-REGISTRY = re.compile(r"pypi\.(?:org|python)|files\.pythonhosted|download\.pytorch|(?:extra-)?index[-_]url\s*[=:]|conda\.anaconda",
+REGISTRY = re.compile(r"pypi\.(?:org|python)|files\.pythonhosted|download\.pytorch"
+                      r"|(?:extra-)?index[-_]url\s*[=:]|conda\.anaconda",
                       re.IGNORECASE)
 MACHINE = re.compile(r"(?<![\w.:/~$}])/(?:work|tmp|opt|root|home|Users)/\w")
 
 
 def files():
     """Tracked files, and new ones that git does not ignore."""
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=paths.root(), capture_output=True, text=True)
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=paths.root(),
+                            capture_output=True, text=True)
     if listed.returncode:
         pytest.skip("not a git checkout: what belongs to the project cannot be told from what does not")
     return [path for name in listed.stdout.splitlines() if (path := paths.root() / name).is_file()]

@@ -55,7 +55,8 @@ def test_a_reach_that_no_path_allows_is_refused():
 
 @pytest.mark.parametrize("cells, heads, words", [
     (((1,), (0,)), ((0,), (1,)), "cell 1 reads"), (((IMAGE,), (0, 0)), ((0,), (1,)), "at most once"),
-    (((IMAGE,), ()), ((0,), (1,)), "one at least"), (((IMAGE,),), ((1,),), "head 1 reads"), (((IMAGE,), (0,)), ((0,),), "a head for each"),
+    (((IMAGE,), ()), ((0,), (1,)), "one at least"), (((IMAGE,),), ((1,),), "head 1 reads"),
+    (((IMAGE,), (0,)), ((0,),), "a head for each"),
 ])
 def test_wirings_that_cannot_be(cells, heads, words):
     with pytest.raises(ValueError, match=words):
@@ -120,7 +121,8 @@ def test_reconstruction_is_its_formula():
 
 
 def test_cross_entropy_smooths_and_weighs():
-    logits, y, weight = torch.randn(6, 3).double(), torch.tensor([0, 1, 2, 2, 1, 0]), torch.tensor([1.0, 2.0, 5.0]).double()
+    logits, y, weight = (torch.randn(6, 3).double(), torch.tensor([0, 1, 2, 2, 1, 0]),
+                         torch.tensor([1.0, 2.0, 5.0]).double())
     p = logits.log_softmax(dim=1)
     target = 0.9 * F.one_hot(y, 3).double() + 0.1 / 3
     expected = -(target * weight * p).sum() / weight[y].sum()
@@ -204,7 +206,8 @@ def test_a_border_gives_the_reader_the_labels_and_image_of_what_it_holds():
     batches = [(torch.randn(5, 3, 4, 4), torch.randint(4, (5,))) for _ in range(3)]
     for n, (x, y) in enumerate(batches):
         values = net.backward(x, y, walk=Looking)
-        assert list(values) == ([0] if n == 0 else [0, 1, 2])  # modules 2 and 3 miss the first turn: no value, not a NaN
+        # modules 2 and 3 miss the first turn: no value, not a NaN
+        assert list(values) == ([0] if n == 0 else [0, 1, 2])
     assert all((y is batches[n][1]) for n, (_, y, _) in zip((0, 1, 2), [s for s in seen if s[0] == 0]))
     for i in (1, 2):
         for n, (_, y, image) in enumerate(s for s in seen if s[0] == i):
@@ -333,7 +336,8 @@ def test_turns_and_positions_are_resumed_bit_for_bit(images, alternating, tmp_pa
     half.epochs = 2
     half.fit(file)
     history = train(resumed := net(), images, 4, schedule="alternating", recipe=PLAIN, checkpoint=file)
-    assert [row["loss"] for row in history.rows] == [row["loss"] for row in expected.rows] and same(weights(whole), weights(resumed))
+    assert ([row["loss"] for row in history.rows] == [row["loss"] for row in expected.rows]
+            and same(weights(whole), weights(resumed)))
 
 
 def test_only_what_is_read_runs():

@@ -8,7 +8,8 @@ from torch import nn
 from llcourse import measure, networks, reach, wiring
 
 BATCH = torch.randn(5, 3, 4, 4, generator=torch.Generator().manual_seed(0)), torch.arange(5) % 3
-REACHES = {"local": reach.local, "interlocking": lambda K: reach.interlocking(K, 2), "overlapping": lambda K: reach.overlapping(K, 2)}
+REACHES = {"local": reach.local, "interlocking": lambda K: reach.interlocking(K, 2),
+           "overlapping": lambda K: reach.overlapping(K, 2)}
 
 
 @pytest.fixture(params=REACHES)
@@ -47,7 +48,8 @@ class Remembering(nn.Module):
         return self.outputs[-1 - self.late] if len(self.outputs) > self.late else None
 
 
-@pytest.mark.parametrize("late", [0, 1], ids=["a tensor that bypasses a border", "a context kept from the batch before"])
+@pytest.mark.parametrize("late", [0, 1],
+                         ids=["a tensor that bypasses a border", "a context kept from the batch before"])
 def test_a_path_around_the_borders_is_found(net, late):
     net.body[0] = Remembering(net.body[0], late)
     net.body[3] = Bypass(net.body[3], net.body[0])
@@ -63,7 +65,8 @@ def test_a_parameter_shared_between_modules_is_found(net):
 
 
 def test_training_itself_refuses_or_leaks_but_never_hides(net):
-    """The bypass in training: a graph that is gone is an error. Nothing is trained in silence by a loss that should not."""
+    """The bypass in training: a graph that is gone is an error. Nothing is trained in silence by a loss that should
+    not."""
     net.body[0] = Remembering(net.body[0], 0)
     net.body[3] = Bypass(net.body[3], net.body[0])
     with pytest.raises(RuntimeError, match="backward through the graph a second time"):
@@ -111,11 +114,13 @@ def test_a_slice_that_another_loss_reaches_is_named():
     class Mixed(Grouped):
         def losses(self, x, y):
             h = self.norm(self.conv(self.stem(x).detach()))
-            return {"loss 1": h[:, :4].square().mean(), "loss 2": (h[:, 3:] - 1).square().mean()}  # one channel too many
+            return {"loss 1": h[:, :4].square().mean(),
+                    "loss 2": (h[:, 3:] - 1).square().mean()}  # one channel too many
 
     model = Mixed(groups=2)
     measured = measure.reach(model, BATCH, losses=Mixed.losses, parts=model.parts())
-    assert measured.differences([[0, 1, 0], [0, 0, 1]]) == ["loss 2 leaks into group 1 through conv.weight, conv.bias, norm.weight and 1 more"]
+    assert measured.differences([[0, 1, 0], [0, 0, 1]]) == [
+        "loss 2 leaks into group 1 through conv.weight, conv.bias, norm.weight and 1 more"]
 
 
 def test_norms_are_those_of_the_gradients(net):

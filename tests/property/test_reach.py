@@ -198,11 +198,13 @@ def test_parameters_that_the_model_holds_itself_are_measured():
     class Positional(torch.nn.Module):
         def __init__(self):
             super().__init__()
-            self.position, self.first, self.second = torch.nn.Parameter(torch.zeros(4)), torch.nn.Linear(4, 2), torch.nn.Linear(4, 2)
+            self.position, self.first, self.second = (
+                torch.nn.Parameter(torch.zeros(4)), torch.nn.Linear(4, 2), torch.nn.Linear(4, 2))
 
         def losses(self, x, y):
             x = x + self.position
-            return {"a": F.cross_entropy(self.first(x), y), "b": F.cross_entropy(self.second(x), y), "none": x.new_zeros(())}
+            return {"a": F.cross_entropy(self.first(x), y), "b": F.cross_entropy(self.second(x), y),
+                    "none": x.new_zeros(())}
 
     batch = torch.randn(3, 4), torch.tensor([0, 1, 1])
     measured = measure.reach(Positional(), batch, losses=Positional.losses)
@@ -220,4 +222,5 @@ def test_measuring_reports_what_is_not_reached():
 def test_measuring_a_closure_over_another_model_is_refused():
     outer = Leaky(False)
     with pytest.raises(ValueError, match="a copy"):
-        measure.reach(Leaky(False), (torch.randn(3, 4), torch.tensor([0, 1, 1])), losses=lambda _, x, y: outer.losses(x, y))
+        measure.reach(Leaky(False), (torch.randn(3, 4), torch.tensor([0, 1, 1])),
+                      losses=lambda _, x, y: outer.losses(x, y))

@@ -1,4 +1,5 @@
-"""Gradients as messages: equal to brute force on one graph, for any reach and any wiring, with as few passes as there can be."""
+"""Gradients as messages: equal to brute force on one graph, for any reach and any wiring, with as few passes as there
+can be."""
 
 from copy import deepcopy
 
@@ -27,9 +28,11 @@ def random_reach(K, draw):
 
 
 def random_wiring(draw):
-    """Up to six cells, each reading up to three of the image and the cells before; heads on one or two cells; perhaps one alone."""
+    """Up to six cells, each reading up to three of the image and the cells before; heads on one or two cells; perhaps
+    one alone."""
     K = int(draw.integers(1, 7))
-    cells = [tuple(sorted(draw.choice(np.arange(IMAGE, j), size=min(j + 1, int(draw.integers(1, 4))), replace=False).tolist()))
+    cells = [tuple(sorted(draw.choice(np.arange(IMAGE, j), size=min(j + 1, int(draw.integers(1, 4))),
+                                      replace=False).tolist()))
              for j in range(K)]
     heads = [(j, *[s for s in range(j) if draw.random() < 0.2]) for j in range(K)]
     return Wiring(tuple(cells), tuple(heads) + ((K - 1,),) * int(draw.integers(0, 2)))
@@ -104,7 +107,8 @@ def passes_of(net):
 
 
 def test_passes_are_as_few_as_there_can_be():
-    """A module: one weight gradient, one message for each different way that losses go on below it; all else is shared."""
+    """A module: one weight gradient, one message for each different way that losses go on below it; all else is
+    shared."""
     draw = np.random.default_rng(2)
     for n in range(100):
         K = 2 + n % 7
@@ -119,7 +123,8 @@ def test_passes_are_as_few_as_there_can_be():
             trains = {i for i in range(K) if R[i, j]}
             assert sum(1 for cell, _, sources in seen if cell == j and sources) == len(ways)
             assert sum(1 for cell, trained, _ in seen if cell == j and trained) == (1 if trains else 0)
-            assert sum(1 for cell, *_ in seen if cell == j) == len(ways) + (1 if trains and trains not in ways.values() else 0)
+            assert sum(1 for cell, *_ in seen if cell == j) == (
+                len(ways) + (1 if trains and trains not in ways.values() else 0))
         assert [(p.cell, bool(p.trains), len(p.sources)) for p in net.plan() if isinstance(p, Pull)] == seen
 
 
@@ -144,7 +149,8 @@ def test_interlocking_keeps_n_modules_at_most(N):
         with SavedBytes(net) as of_head:
             F.cross_entropy(head(features.detach().requires_grad_()), y)
         kept.append((meter.peak, of_head.peak))
-    most = max(sum(module for module, _ in kept[j : j + N]) + max(head for _, head in kept[j : j + N]) for j in range(17 - N))
+    most = max(sum(module for module, _ in kept[j : j + N]) + max(head for _, head in kept[j : j + N])
+               for j in range(17 - N))
     net.reach = reach.interlocking(16, N)
     assert measure.saved_bytes(net, x, y) <= most < 0.8 * sum(module for module, _ in kept)
 
@@ -154,18 +160,21 @@ def test_the_three_readers_count_the_same_routes():
     for R, down in ((reach.local(4), (0, 0, 0)), (reach.backprop(4), (1, 1, 1)), (reach.interlocking(4, 2), (1, 1, 1)),
                     (reach.chunked(4, 2), (1, 0, 1)),
                     # losses 3 and 4 go through module 3, and part below it; losses 2 and 3 both end at module 1
-                    (reach.interlocking(4, 3), (1, 2, 1)), ([[1, 0, 0, 0], [1, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 1]], (1, 2, 1))):
+                    (reach.interlocking(4, 3), (1, 2, 1)),
+                    ([[1, 0, 0, 0], [1, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 1]], (1, 2, 1))):
         net.reach = R
         found = cost.messages(net, (3, 16, 16))
         assert tuple(back // up for up, back in found[:3]) == down
-        assert found[0][0] == 4 * 4 * 16 * 16 and found[3] == (0, 0)  # four channels, float32; nobody reads the last module
+        # four channels, float32; nobody reads the last module
+        assert found[0][0] == 4 * 4 * 16 * 16 and found[3] == (0, 0)
 
 
 def test_exact_macs_leave_out_input_gradients_that_nobody_asks_for():
     net = networks.resnet(8, width=4, shape=(3, 16, 16)).cut(4, "linear")
     shape = (3, 16, 16)
     rows, whole = cost.modules(net, shape), sum(b.macs + h.macs for b, h in cost.modules(net, shape)[:4])
-    first = [4 * 3 * 9 * 256, 4 * 4 * 9 * 256, 4 * 8 * 9 * 64 + 4 * 8 * 64, 8 * 16 * 9 * 16 + 8 * 16 * 16]  # convolutions on a module's input
+    # convolutions on a module's input
+    first = [4 * 3 * 9 * 256, 4 * 4 * 9 * 256, 4 * 8 * 9 * 64 + 4 * 8 * 64, 8 * 16 * 9 * 16 + 8 * 16 * 16]
     net.reach = reach.local(4)
     assert cost.training_macs(net, shape) == 3 * whole and cost.exact_macs(net, shape) == 3 * whole - sum(first)
     net.reach = reach.backprop(4)

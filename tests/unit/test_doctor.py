@@ -32,7 +32,9 @@ def test_a_kernel_of_another_environment_on_the_same_python_is_noted(tmp_path, m
     assert doctor.kernel()[:2] == ("note", "the kernel python3 runs another Python")
 
 
-@pytest.mark.parametrize("fault, words", [("missing", "cannot be read"), ("empty", "is empty"), ("truncated", "truncated")])
+@pytest.mark.parametrize("fault, words", [
+    ("missing", "cannot be read"), ("empty", "is empty"), ("truncated", "truncated"),
+])
 def test_data_that_no_chapter_could_load_is_a_failure(tmp_path, monkeypatch, fault, words):
     folder = tmp_path / "data"
     if fault != "missing":
@@ -87,6 +89,8 @@ def test_one_broken_check_leaves_the_others(monkeypatch, capsys):
     assert doctor.verdict(findings).startswith("NOT READY: disk")
 
 
-@pytest.mark.parametrize("statuses, start", [(["ok", "ok"], "READY: the course begins"), (["ok", "note"], "READY, with less")])
+@pytest.mark.parametrize("statuses, start", [
+    (["ok", "ok"], "READY: the course begins"), (["ok", "note"], "READY, with less"),
+])
 def test_verdicts(statuses, start):
     assert doctor.verdict([doctor.Finding("x", s, "d", "m" if s != "ok" else "") for s in statuses]).startswith(start)

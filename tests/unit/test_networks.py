@@ -47,7 +47,9 @@ def test_training_cost_follows_the_unit_rule():
         assert cost.training_macs(net, shape) == expected
 
 
-@pytest.mark.parametrize("C, size, parameters, mmacs", [(16, 32, 10186, 1.18), (32, 16, 28170, 1.19), (64, 8, 46602, 2.37)])
+@pytest.mark.parametrize("C, size, parameters, mmacs", [
+    (16, 32, 10186, 1.18), (32, 16, 28170, 1.19), (64, 8, 46602, 2.37),
+])
 def test_1c2f_costs(C, size, parameters, mmacs):
     macs, found, _ = cost.count(heads.make("1c2f", (C, size, size), 10), (C, size, size))
     assert found == parameters and abs(macs / 1e6 - mmacs) < 0.01
@@ -91,7 +93,8 @@ def test_depths_that_are_no_cifar_resnet_are_refused():
 
 
 @pytest.mark.parametrize("costs, K, ends", [
-    ([1, 1, 1, 1], 2, [2, 4]), ([5, 1, 1, 1], 2, [1, 4]), ([1, 9, 1], 3, [1, 2, 3]), ([3], 1, [1]), ([1, 1, 1], 2, [2, 3]),
+    ([1, 1, 1, 1], 2, [2, 4]), ([5, 1, 1, 1], 2, [1, 4]), ([1, 9, 1], 3, [1, 2, 3]), ([3], 1, [1]),
+    ([1, 1, 1], 2, [2, 3]),
 ])
 def test_balanced_cuts(costs, K, ends):
     assert partition.balanced(costs, K) == ends

@@ -52,3 +52,9 @@ def test_gradients_by_slice_have_a_column_a_slice():
     assert [text.get_text() for text in figure.axes[0].texts] == ["group 1", "group 2"]
     drawn = figure.axes[0].collections[0].get_array().reshape(2, 2)
     assert (drawn[0] > 0).all() and drawn.mask[1].all()
+
+
+def test_chains_cut_each_border_that_no_gradient_crosses_and_none_behind_the_last_module():
+    figure = plots.chains({"chunked": reach.chunked(4, 2), "local": reach.local(4), "backprop": reach.backprop(4)})
+    dashed = [[line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == "--"] for axes in figure.axes]
+    assert dashed == [[2], [1, 2, 3], []]

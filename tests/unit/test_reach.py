@@ -65,4 +65,5 @@ def test_windows_outside_the_network_are_refused(N):
 
 def test_crossed_borders():
     assert reach.crossed(reach.chunked(4, 2)).tolist() == [True, False, True, False]
-    assert not reach.crossed(reach.local(4)).any() and reach.crossed(reach.interlocking(4, 2)).tolist() == [True] * 3 + [False]
+    assert (not reach.crossed(reach.local(4)).any()
+            and reach.crossed(reach.interlocking(4, 2)).tolist() == [True] * 3 + [False])

@@ -25,7 +25,8 @@ from llcourse.schedules import SCHEDULES
 
 SCHEMA = json.loads((paths.root() / "results" / "run.schema.json").read_text(encoding="utf-8"))
 TINY = Suite(
-    "tiny", partial(networks.resnet, 8, width=4, classes=4, shape=(3, 16, 16)), Recipe(batch=24, precision="float32"), 2,
+    "tiny", partial(networks.resnet, 8, width=4, classes=4, shape=(3, 16, 16)),
+    Recipe(batch=24, precision="float32"), 2,
     (Configuration("Backprop", published=(20.0, 0.5)), Configuration("DGL", 2, "linear", published=(30.0, 0.5)),
      Configuration("Sequential greedy", 2, schedule="sequential")),
     "a test")
@@ -63,7 +64,8 @@ def test_suites_can_be_made(suite):
 
 def test_what_the_infopro_paper_reports():
     published = {c.name: c.published[0] for c in suites.SUITES["dgl-table"].configurations}
-    assert published["backprop"] == 7.37 and published["dgl-k16-1c2f"] == 16.21 and published["greedy-sl-k8-linear"] == 21.19
+    assert (published["backprop"] == 7.37 and published["dgl-k16-1c2f"] == 16.21
+            and published["greedy-sl-k8-linear"] == 21.19)
     assert suites.SUITES["dgl-table"].recipe == Recipe(batch=1024, lr=0.8, weight_decay=1e-4, warmup=10, warmup_lr=0.01)
 
 
@@ -83,7 +85,8 @@ def test_a_suite_is_recorded_and_a_second_call_makes_nothing_again(tiny, capsys)
     assert first["configuration"]["reach"] == reach.local(2).tolist() and len(first["history"]) == 2
     assert first["error"] == pytest.approx(100 - first["history"][-1]["accuracy"][-1], abs=0.01)
     printed = capsys.readouterr().out
-    assert "[6/6]" in printed and "minutes left" in printed and "+- 0.50" in printed and "not yet recorded" not in printed
+    assert ("[6/6]" in printed and "minutes left" in printed and "+- 0.50" in printed
+            and "not yet recorded" not in printed)
     times = [f.stat().st_mtime_ns for f in files]
     assert main(["reproduce", "tiny", "--seeds", "2"]) == 0 and "6 of 6 runs are there" in capsys.readouterr().out
     assert [f.stat().st_mtime_ns for f in files] == times
@@ -165,7 +168,8 @@ def test_the_table_says_what_is_there_and_what_is_missing(tiny):
     run.execute(job("backprop"))
     results.write(job("backprop").file, results.read(job("backprop").file) | {"error": 20.25})
     assert [line.split()[6] for line in reproduce.table("tiny").splitlines()[2:4]] == ["-", "+7.75"]  # at seed 0 alone
-    assert "ImageFolder copy" in lines[-2] and lines[-1] == "to record what is missing: python -m llcourse reproduce tiny"
+    assert ("ImageFolder copy" in lines[-2]
+            and lines[-1] == "to record what is missing: python -m llcourse reproduce tiny")
     assert list(reproduce.histories("tiny")) == ["Backprop", "DGL, K = 2, linear"]
 
 
@@ -193,8 +197,9 @@ def test_in_a_process_of_its_own(pictures):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_stopped_command_leaves_a_checkpoint_and_no_orphan(pictures, number):
     folder = pictures / "dgl-short-40000-epochs"
-    process = subprocess.Popen([sys.executable, "-m", "llcourse", "reproduce", "dgl-short", "--epochs", "40000", "--device", "cpu"],
-                               cwd=paths.root(), env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "llcourse", "reproduce", "dgl-short", "--epochs", "40000", "--device", "cpu"],
+        cwd=paths.root(), env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True)
     wait_until(lambda: list(folder.glob(".*.safetensors")), 60)
     children = psutil.Process(process.pid).children()
     process.send_signal(number)  # to the parent alone

@@ -148,7 +148,8 @@ def test_an_interrupt_at_any_line_loses_nothing(images, ctrl_c, presses):
 @pytest.mark.parametrize("schedule, epochs, recipe", [
     ("synchronous", 4, PLAIN), ("sequential", 2, PLAIN), ("synchronous", 4, Recipe(batch=24, precision="float32")),
     ("synchronous", 4, Recipe(batch=24, precision="bfloat16")),
-    ("synchronous", 4, Recipe(batch=24, lr=0.003, optimizer="adamw")), ("sequential", 2, Recipe(batch=24, lr=0.003, optimizer="adamw")),
+    ("synchronous", 4, Recipe(batch=24, lr=0.003, optimizer="adamw")),
+    ("sequential", 2, Recipe(batch=24, lr=0.003, optimizer="adamw")),
 ])
 def test_a_checkpoint_resumes_bit_for_bit(images, tmp_path, schedule, epochs, recipe):
     file = tmp_path / "deep" / "run.safetensors"
@@ -283,7 +284,9 @@ def test_learning_rate_warms_up_and_falls_to_zero():
     assert recipe.lr_at(85, 160) == pytest.approx(0.4) and recipe.lr_at(160, 160) == pytest.approx(0, abs=1e-12)
 
 
-@pytest.mark.parametrize("settings, words", [({"precision": "float16"}, "'float16'.*float32"), ({"batch": 1}, "batch is 1")])
+@pytest.mark.parametrize("settings, words", [
+    ({"precision": "float16"}, "'float16'.*float32"), ({"batch": 1}, "batch is 1"),
+])
 def test_recipes_that_cannot_be_are_refused(settings, words):
     with pytest.raises(ValueError, match=words):
         Recipe(**settings)
@@ -300,7 +303,8 @@ def test_an_empty_history_says_so():
 
 @pytest.fixture
 def without_compiler(monkeypatch):
-    """torch.compile traces and partitions as ever, but runs the graphs with PyTorch's own kernels: C++ takes a minute."""
+    """torch.compile traces and partitions as ever, but runs the graphs with PyTorch's own kernels: C++ takes a
+    minute."""
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager_decomp_partition"))
 
 
@@ -321,7 +325,8 @@ def test_fast_steps_compute_what_eager_steps_do(images, schedule, recipe, withou
         assert torch.allclose(tensor, whole.state_dict()[name], atol=1e-4), name
 
 
-@pytest.mark.parametrize("R", [reach.backprop(4), reach.overlapping(4, 2), reach.interlocking(4, 3), reach.deep_supervision(4),
+@pytest.mark.parametrize("R", [reach.backprop(4), reach.overlapping(4, 2), reach.interlocking(4, 3),
+                               reach.deep_supervision(4),
                                [[0, 0, 0, 0], [1, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 1]]], ids=str)
 def test_fast_steps_send_the_same_messages(images, R, without_compiler):
     fast, eager = network(4, method=R), network(4, method=R)
@@ -331,7 +336,8 @@ def test_fast_steps_send_the_same_messages(images, R, without_compiler):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="steps are captured on a GPU, and there is none")
-@pytest.mark.parametrize("R", [reach.backprop(4), reach.local(4), reach.overlapping(4, 2), reach.interlocking(4, 3)], ids=str)
+@pytest.mark.parametrize("R", [reach.backprop(4), reach.local(4), reach.overlapping(4, 2),
+                               reach.interlocking(4, 3)], ids=str)
 def test_captured_steps_compute_what_eager_steps_do(images, R):
     x, y = (tensor.cuda() for tensor in next(images.test_batches(24)))
     eager, captured = (network(4, method=R).cuda() for _ in range(2))

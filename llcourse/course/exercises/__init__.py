@@ -26,7 +26,8 @@ class NoSuchExercise(LookupError):
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise. dots: difficulty, 1 to 3. hints: from a nudge to nearly the answer. check: answer -> None, or Wrong."""
+    """One exercise. dots: difficulty, 1 to 3. hints: from a nudge to nearly the answer. check: answer -> None, or
+    Wrong."""
 
     id: str
     title: str
@@ -65,6 +66,6 @@ def find(id):
     if id not in known:
         if known:
             raise NoSuchExercise(f"there is no exercise {id!r}; chapter {chapter} has {', '.join(known)}")
-        raise NoSuchExercise(f"there is no exercise {id!r}; chapters with exercises: {', '.join(chapters()) or 'none yet'} "
-                             "(an id is the text '3.2': chapter, dot, number)")
+        raise NoSuchExercise(f"there is no exercise {id!r}; chapters with exercises: "
+                             f"{', '.join(chapters()) or 'none yet'} (an id is the text '3.2': chapter, dot, number)")
     return known[id]

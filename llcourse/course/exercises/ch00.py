@@ -41,10 +41,11 @@ def write_a_matrix(answer):
         raise Wrong(f"K = 6 needs 6 rows and 6 columns; this is {R.shape[0]} x {R.shape[1]}")
     busy = np.flatnonzero(R.any(axis=1)) + 1
     if busy.tolist() != [3, 6]:
-        raise Wrong(f"losses are computed at modules {', '.join(map(str, busy))}; chunks of three end at modules 3 and 6, "
-                    "and only there")
+        raise Wrong(f"losses are computed at modules {', '.join(map(str, busy))}; "
+                    "chunks of three end at modules 3 and 6, and only there")
     for j in np.flatnonzero(R.sum(axis=0) > 1) + 1:
-        raise Wrong(f"module {j} is trained by two losses; chunks are disjoint, so a module has the loss of its own chunk")
+        raise Wrong(f"module {j} is trained by two losses; chunks are disjoint, "
+                    "so a module has the loss of its own chunk")
     for i in (3, 6):
         if not np.array_equal(R[i - 1], reach.chunked(6, 3)[i - 1]):
             modules = ", ".join(map(str, np.flatnonzero(R[i - 1]) + 1))

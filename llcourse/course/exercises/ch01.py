@@ -12,7 +12,8 @@ from . import Wrong, exercise
 @exercise("1.1", title="Workers with a loss each", dots=2, minutes=8,
           why="The backward lock is what idles the workers; without it, only filling the chain costs time.",
           hints=["No worker waits for a gradient from above: from its first batch on, each is busy 3 units a batch.",
-                 "Worker K cannot start before K - 1 forwards have passed. How long is it from the first task to the last?",
+                 "Worker K cannot start before K - 1 forwards have passed. "
+                 "How long is it from the first task to the last?",
                  "Each worker is busy 3 * batches; the whole lasts K - 1 + 3 * batches."])
 def workers_with_a_loss_each(answer):
     for K, batches in [(1, 5), (4, 1), (4, 10), (8, 100)]:
@@ -28,7 +29,8 @@ def workers_with_a_loss_each(answer):
           why="This sum decides whether a network fits on a device, and you can do it before you build the network.",
           hints=["Each convolution keeps its input, each BatchNorm keeps its input; list the tensors of two layers.",
                  "The ReLU keeps its output, but that is the very tensor the next convolution keeps: count it once.",
-                 "The image, and then two tensors a layer: 4 * batch * size**2 * (channels[0] + 2 * sum(channels[1:]))."])
+                 "The image, and then two tensors a layer: "
+                 "4 * batch * size**2 * (channels[0] + 2 * sum(channels[1:]))."])
 def bytes_kept(answer):
     for batch, channels, size in [(2, (3, 16), 8), (4, (3, 16, 32, 8), 16)]:
         chain = nn.Sequential(*[layer for a, b in zip(channels, channels[1:]) for layer in heads.conv(a, b)])
@@ -36,8 +38,8 @@ def bytes_kept(answer):
             kept_alive = chain(torch.randn(batch, channels[0], size, size))
         said = answer(batch, channels, size)
         if not abs(said / meter.peak - 1) <= 0.05:
-            raise Wrong(f"batch {batch}, channels {channels}, size {size}: autograd keeps {meter.peak:,} bytes, you have "
-                        f"{said:,}; {_missing(said, meter.peak, batch, channels, size)}")
+            raise Wrong(f"batch {batch}, channels {channels}, size {size}: autograd keeps {meter.peak:,} bytes, "
+                        f"you have {said:,}; {_missing(said, meter.peak, batch, channels, size)}")
         del kept_alive
 
 
@@ -75,5 +77,5 @@ def two_losses_one_border(answer):
     said, logits = losses(net, *batch), net.logits(batch[0])
     for i in (2, 4):
         if not torch.allclose(said[f"loss {i}"], F.cross_entropy(logits[i - 1], batch[1])):
-            raise Wrong(f"the reach is right, but the value of loss {i} is not the cross-entropy of head {i}'s logits; Python "
-                        f"counts from 0, so head {i} is heads[{i - 1}]")
+            raise Wrong(f"the reach is right, but the value of loss {i} is not the cross-entropy of head {i}'s logits; "
+                        f"Python counts from 0, so head {i} is heads[{i - 1}]")

@@ -29,13 +29,14 @@ def linear_head(answer):
         raise Wrong("the loss takes logits and applies the softmax itself; leave it out of the head")
     weight = weight if weight.shape == (shape[0], classes) else weight.reshape(classes, shape[0]).T
     if not torch.allclose(logits, x.mean(dim=(2, 3)) @ weight + bias, atol=1e-5):
-        raise Wrong("the logits are not linear in the average over the positions: average pooling, then one linear layer, "
-                    "nothing between or behind")
+        raise Wrong("the logits are not linear in the average over the positions: average pooling, "
+                    "then one linear layer, nothing between or behind")
 
 
 @exercise("2.2", title="A frozen prefix", dots=2, minutes=10,
           why="A prefix that still moves is the commonest error in greedy code, and nothing reports it.",
-          hints=["Two different things must stop: autograd, and BatchNorm's running averages. One switch does not stop both.",
+          hints=["Two different things must stop: autograd, and BatchNorm's running averages. "
+                 "One switch does not stop both.",
                  "`eval()` on every module, then the forward pass inside `with torch.no_grad():`."])
 def frozen_forward(answer):
     prefix = nn.ModuleList(nn.Sequential(nn.Conv2d(c, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), nn.ReLU())
@@ -54,13 +55,13 @@ def frozen_forward(answer):
         raise Wrong(f"return the features behind the last frozen module, a tensor; this is a {type(features).__name__}")
     moved = [name for name, tensor in prefix.state_dict().items() if not torch.equal(tensor, before[name])]
     if moved:
-        raise Wrong(f"{moved[0]} moved, {len(moved)} entries in all: in train mode BatchNorm updates its running averages in "
-                    "every forward pass, whether gradients are on or off")
+        raise Wrong(f"{moved[0]} moved, {len(moved)} entries in all: in train mode BatchNorm updates "
+                    "its running averages in every forward pass, whether gradients are on or off")
     if features.requires_grad:
         raise Wrong("the features still carry a graph: the next loss would send its gradient into the frozen modules")
     if kept:
-        raise Wrong(f"no gradient leaves, but the forward pass built a graph and kept {len(kept)} tensors for it: cut before "
-                    "the forward pass, not behind it")
+        raise Wrong(f"no gradient leaves, but the forward pass built a graph and kept {len(kept)} tensors for it: "
+                    "cut before the forward pass, not behind it")
     with torch.no_grad():
         expected = prefix.eval()[1](prefix[0](x))
     if not torch.allclose(features, expected):
@@ -78,12 +79,13 @@ def forward_epochs(answer):
             raise Wrong("return two numbers: (one after the other, all at once)")
         sequential, together = given
         if together != expected[1]:
-            raise Wrong(f"all at once, K = {K}: each of {epochs} epochs runs every module forward once, {expected[1]} in all; "
-                        f"got {together}")
+            raise Wrong(f"all at once, K = {K}: each of {epochs} epochs runs every module forward once, "
+                        f"{expected[1]} in all; got {together}")
         if sequential == epochs * K and K > 1:
-            raise Wrong("one after the other, you count the trained modules only; the frozen ones before them run forward too")
+            raise Wrong("one after the other, you count the trained modules only; "
+                        "the frozen ones before them run forward too")
         if sequential == epochs * K * K and K > 1:
             raise Wrong("one after the other, the modules behind the trained one do not run at all")
         if sequential != expected[0]:
-            raise Wrong(f"one after the other, K = {K}, {epochs} epochs a module: got {sequential}. Phase j runs modules 1 to "
-                        "j forward, the trained one included")
+            raise Wrong(f"one after the other, K = {K}, {epochs} epochs a module: got {sequential}. "
+                        "Phase j runs modules 1 to j forward, the trained one included")

@@ -13,7 +13,8 @@ from . import Wrong, exercise
 @exercise("3.1", title="One backward for all losses", dots=2, minutes=10,
           why="The border, not the loop, makes a method local.",
           hints=["Walk through zip(body, heads) and collect one cross-entropy a module.",
-                 "The gradient must stop between two modules, so detach what a module receives, not what its head receives."])
+                 "The gradient must stop between two modules, so detach what a module receives, "
+                 "not what its head receives."])
 def one_backward(answer):
     net = networks.resnet(8, width=4).cut(3).double()
     x, y = torch.randn(4, 3, 32, 32, dtype=torch.float64), torch.arange(4)
@@ -29,12 +30,14 @@ def one_backward(answer):
     try:
         faults = measure.reach(net, (x, y), losses=named, parts=parts).differences(reaches.local(net.K))
     except ValueError:
-        raise Wrong("no loss reaches any module: a head must see its module's output with the graph behind it. Detach only "
-                    "what the next module receives") from None
+        raise Wrong("no loss reaches any module: a head must see its module's output with the graph behind it. "
+                    "Detach only what the next module receives") from None
     except RuntimeError as error:
-        raise Wrong(f"autograd cannot go back from your losses ({error}). Do you detach a loss, or work in place?") from None
+        raise Wrong(f"autograd cannot go back from your losses ({error}). "
+                    "Do you detach a loss, or work in place?") from None
     if faults:
-        raise Wrong(f"the measured reach is not the identity: {faults[0]}. The only place to detach is between two modules")
+        raise Wrong(f"the measured reach is not the identity: {faults[0]}. "
+                    "The only place to detach is between two modules")
     expected = deepcopy(net)
     net.zero_grad()
     expected.zero_grad()
@@ -70,5 +73,6 @@ def busy_share(answer):
         simulated = timeline.utilisation(timeline.simulate(reaches.local(K), batches), K)
         given = answer(K, batches)
         if not abs(given - simulated) <= 1e-9:
-            raise Wrong(f"for K = {K} and {batches} batches the simulator finds {simulated:.4f}, your formula {given:.4f}. "
-                        "How long does worker K wait before its first batch, and for how long is it busy after that?")
+            raise Wrong(f"for K = {K} and {batches} batches the simulator finds {simulated:.4f}, "
+                        f"your formula {given:.4f}. How long does worker K wait before its first batch, "
+                        "and for how long is it busy after that?")

@@ -23,7 +23,8 @@ def source(id):
     """Its source text: a function, a class or an assignment, as written in the module."""
     text = inspect.getsource(_module(id))
     for node in ast.parse(text).body:
-        names = [node.name] if hasattr(node, "name") else [t.id for t in getattr(node, "targets", []) if hasattr(t, "id")]
+        names = ([node.name] if hasattr(node, "name")
+                 else [t.id for t in getattr(node, "targets", []) if hasattr(t, "id")])
         if name(id) in names:
             first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
             return "\n".join(text.splitlines()[first - 1:node.end_lineno])

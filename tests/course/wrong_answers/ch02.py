@@ -57,8 +57,8 @@ def first_alone(modules, x):
 WRONG = {
     "2.1": [(every_position, "average over all positions"), (largest_position, "not linear in the average"),
             (softmax_too, "softmax"), (no_module, "nn.Module"), (not_pooled, "logits of shape (8, 3)")],
-    "2.2": [(only_requires_grad, "running averages"), (only_eval, "still carry a graph"), (only_no_grad, "running averages"),
-            (detached_late, "built a graph"), (first_alone, "values differ")],
+    "2.2": [(only_requires_grad, "running averages"), (only_eval, "still carry a graph"),
+            (only_no_grad, "running averages"), (detached_late, "built a graph"), (first_alone, "values differ")],
     "2.3": [(lambda K, e: (K * e, K * e), "run forward too"), (lambda K, e: (K * K * e, K * e), "do not run at all"),
             (lambda K, e: (e * K * (K - 1) // 2, K * e), "the trained one included"),
             (lambda K, e: (e * K * (K + 1) // 2, e), "all at once"), (lambda K, e: 3 * K * e, "two numbers")],

@@ -72,7 +72,8 @@ def rearranged(costs, budget):
 
 WRONG = {
     "3.1": [(no_detach, "loss 2 leaks into module 1"), (detached_for_the_head, "no loss reaches any module"),
-            (summed_already, "a list of K losses"), (only_the_last, "a list of K losses"), (averaged, "not the package's")],
+            (summed_already, "a list of K losses"), (only_the_last, "a list of K losses"),
+            (averaged, "not the package's")],
     "3.2": [(fractions, "cannot be split"), (last_forgotten, "cannot be split"), (rearranged, "moved"),
             (never_full, "up to the budget")],
     "3.3": [(lambda K, batches: 1 / K, "the simulator finds"),
