@@ -22,7 +22,7 @@ class Cell:
         """
         with torch.set_grad_enabled(sends is not None):
             leaves = {s: x.detach().requires_grad_(s in (sends or ())) for s, x in inputs.items()}
-            return Graph(self, leaves, _untouched(f"module {self.number}", self.module, leaves))
+            return Graph(self, leaves, untouched(f"module {self.number}", self.module, *leaves.values()))
 
     def logits(self, outputs, wants):
         """The head's logits on leaves of `outputs`, {cell: tensor}, and these leaves.
@@ -30,11 +30,13 @@ class Cell:
         wants: the cells at which a gradient is asked for.
         """
         leaves = {j: h.detach().requires_grad_(j in wants) for j, h in outputs.items()}
-        return _untouched(f"head {self.number}", self.head, leaves), leaves
+        return untouched(f"head {self.number}", self.head, *leaves.values()), leaves
 
     def loss(self, logits, leaves, image, y, peers):
         """The objective's value: a scalar with its graph. Raises ValueError if no parameter is behind it."""
-        loss = self.objective(logits, Record(next(iter(leaves.values())), image, y, peers))
+        record = Record(next(iter(leaves.values())), image, y, peers)
+        watched = record.h, image, *peers.values()
+        loss = untouched(f"objective {self.number}", lambda *_: self.objective(logits, record), *watched)
         if not loss.requires_grad:
             raise ValueError(f"loss {self.number} trains nothing: all parameters before it are frozen "
                              "(requires_grad=False)")
@@ -51,6 +53,10 @@ class Graph:
         self.cell, self.leaves, self.output = cell, leaves, out.detach()
         self._out = out
 
+    def _nothing_to_do(self):
+        """The module handed its input on as it is, and nothing below asks for a gradient: no weight was used."""
+        return not self._out.requires_grad and any(self._out is leaf for leaf in self.leaves.values())
+
     def root(self):
         """The output with its graph; ValueError if the module gave it none."""
         if not self._out.requires_grad:
@@ -63,6 +69,8 @@ class Graph:
 
         trains: whether the module's parameters get theirs, added to `.grad`.   last: drop the graph afterwards.
         """
+        if self._nothing_to_do():
+            return {}
         out, wanted = self.root(), [self.leaves[s] for s in sources]
         if last:
             self._out = None
@@ -81,11 +89,12 @@ def taken(leaf):
     return gradient
 
 
-def _untouched(name, module, leaves):
-    """The module's output. ValueError if it wrote to its input, which others read too."""
-    before = [leaf._version for leaf in leaves.values()]
-    out = module(*leaves.values())
-    if before != [leaf._version for leaf in leaves.values()]:
-        raise ValueError(f"{name} changes its input in place, which heads and modules beside it read too: "
-                         "give its first layer inplace=False")
+def untouched(name, f, *tensors):
+    """f(*tensors). ValueError if it wrote to one of them, which others read too."""
+    watched = [] if torch.is_inference_mode_enabled() else tensors
+    before = [tensor._version for tensor in watched]
+    out = f(*tensors)
+    if before != [tensor._version for tensor in watched]:
+        raise ValueError(f"{name} changes its input in place, which heads and modules beside it read too: let it work "
+                         "on a copy (layers such as nn.ReLU: inplace=False)")
     return out

@@ -1,11 +1,14 @@
 """Checkpoints: tensors and a JSON record in one safetensors file, written so that a crash leaves the old file whole."""
 
 import json
+from hashlib import sha256
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from .atomic import replacing
+
+PLAIN = bool, int, float, str, tuple  # what a setting of a layer, an objective or a border may be
 
 
 class CheckpointError(RuntimeError):
@@ -27,3 +30,13 @@ def load(path, device):
     except (SafetensorError, OSError, TypeError, KeyError, ValueError) as error:
         raise CheckpointError(f"{path} is not a whole checkpoint of this package ({error}); "
                               "move it away to start the run afresh") from error
+
+
+def digest(net):
+    """Changes with all that a network is made of but its weights: layers, settings, wiring, parameters' shapes."""
+    parts = [repr(net), repr(net.wiring)]
+    for name, module in net.named_modules():
+        settings = {k: v for k, v in vars(module).items() if k[0] != "_" and k != "training" and isinstance(v, PLAIN)}
+        parts.append(f"{name} {type(module).__name__} {sorted(settings.items())}")
+    parts += [f"{name} {tuple(p.shape)} {p.dtype} {p.requires_grad}" for name, p in net.named_parameters()]
+    return sha256("\n".join(parts).encode()).hexdigest()[:12]

@@ -1,7 +1,7 @@
 """What a network costs: multiply-accumulates (MACs), parameters and messages, counted the same way for bodies and
 heads."""
 
-from collections import namedtuple
+from collections import Counter, namedtuple
 from copy import deepcopy
 
 import torch
@@ -31,12 +31,13 @@ def count(module, *shapes):
 def modules(net, shape):
     """[(cost of module j, cost of head j), ...] of a LocalNetwork on images of `shape`; a head alone has a module of
     cost 0."""
-    shapes, rows = {IMAGE: shape}, []
+    shapes, given, rows = {}, {IMAGE: shape}, []  # what heads read, and what other modules read
     for i, read in enumerate(net.wiring.heads):
         body = Cost(0, 0, None)
         if i < net.K:
-            body = count(net.body[i], *(shapes[s] for s in net.wiring.cells[i]))
+            body = count(net.body[i], *(given[s] for s in net.wiring.cells[i]))
             shapes[i] = body.shape
+            given[i] = body.shape if net.borders[i] is None else count(net.borders[i], body.shape).shape
         rows.append((body, count(net.heads[i], *(shapes[s] for s in read))))
     return rows
 
@@ -60,11 +61,11 @@ def training_macs(net, shape):
 
 
 def exact_macs(net, shape):
-    """MACs of one image's training step as autograd carries it out, objectives included.
+    """MACs of one image's training step as autograd carries it out, objectives included; two images are counted.
 
     Input gradients that nobody asks for are not computed: at the image and at every border that no gradient crosses.
     """
-    shadow = deepcopy(net).to("meta")
+    shadow = net.unheld().to("meta")
     shadow.precision = None
     x, y = torch.empty(2, *shape, device="meta"), torch.zeros(2, dtype=torch.long, device="meta")
     with FlopCounterMode(display=False) as counter:
@@ -73,10 +74,19 @@ def exact_macs(net, shape):
 
 
 def messages(net, shape):
-    """[(bytes up, bytes down), ...] of one image above each module: its output to each reader, gradients back, in
-    float32."""
-    rows, plan = modules(net, shape), net.plan()
-    up = [4 * torch.Size(body.shape).numel() if body.shape else 0 for body, _ in rows[: net.K]]
-    readers = [sum(j in net.wiring.cells[s.cell] for s in plan if isinstance(s, Forward)) for j in range(net.K)]
-    down = [sum(j in s.sources for s in plan if isinstance(s, Pull)) for j in range(net.K)]
-    return [(n * size, m * size) for size, n, m in zip(up, readers, down)]
+    """[(bytes up, bytes down), ...] of one image above each module: features to each reader, gradients back; float32.
+
+    Readers are other modules and heads that do not sit on the module itself.
+    """
+    rows, up, down = modules(net, shape), Counter(), Counter()
+    for step in net.plan():
+        if isinstance(step, Forward):
+            up.update(net.wiring.cells[step.cell])
+        elif isinstance(step, Losses):
+            for i, wants in zip(step.losses, step.wants):
+                up.update(s for s in net.wiring.heads[i] if s != i)
+                down.update(s for s in wants if s != i)
+        elif isinstance(step, Pull):
+            down.update(step.sources)
+    sizes = [4 * torch.Size(body.shape).numel() for body, _ in rows[: net.K]]
+    return [(up[j] * size, down[j] * size) for j, size in enumerate(sizes)]

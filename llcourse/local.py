@@ -1,6 +1,7 @@
 """LocalNetwork: modules, heads, and what is declared about them: reach, objectives, wiring, borders."""
 
 from contextlib import nullcontext
+from copy import deepcopy
 
 import torch
 from torch import nn
@@ -8,7 +9,7 @@ from torch import nn
 from . import reach as reaches
 from . import routes
 from . import wiring as wirings
-from .borders import Border
+from .borders import Border, held_back
 from .cell import Cell
 from .objectives import CrossEntropy
 from .walk import TrainingWalk, Walk
@@ -23,8 +24,8 @@ class LocalNetwork(nn.Module):
     before).   heads: K nn.Modules or more, from a module's output to logits; the last is the network's own classifier.
     reach: a row a head, a column a module (default: every module its own loss).   objectives: one for all losses, or a
     list of one a head (see objectives.py; default: cross-entropy).   Parameters are shared with the modules given, not
-    copied. Attributes of these names can be set later, one line a method; `borders` too, a list of K - 1 or K entries:
-    what stands above each module, a borders.Border or None.
+    copied. `reach` and `objectives` can be set later, one line a method; `borders` too, a list of up to K entries: what
+    stands above each module, a borders.Border or None.
 
     `precision` is the dtype to autocast the forward pass to, or None to leave autocast as it is found.
 
@@ -35,13 +36,14 @@ class LocalNetwork(nn.Module):
 
     def __init__(self, body, heads, reach=None, objectives=None, wiring=None):
         super().__init__()
-        self.wiring = wirings.chain(len(body)) if wiring is None else wiring
+        self._wiring = wirings.chain(len(body)) if wiring is None else wiring
         if (len(body), len(heads)) != (len(self.wiring.cells), len(self.wiring.heads)):
             raise ValueError(f"every module needs a head: got {len(body)} modules and {len(heads)} heads, where the "
                              f"wiring has {len(self.wiring.cells)} and {len(self.wiring.heads)}")
         self.body, self.heads = nn.ModuleList(body), nn.ModuleList(heads)
         self.precision = None
-        self._modules["borders"] = nn.ModuleList([None] * self.K)
+        self._plans, self._modules["borders"] = {}, nn.ModuleList([None] * self.K)
+        self._passed = [frozenset()] * self.K
         self.reach = reaches.local(self.K, len(heads)) if reach is None else reach
         self.objectives = CrossEntropy() if objectives is None else objectives
 
@@ -50,6 +52,11 @@ class LocalNetwork(nn.Module):
             object.__setattr__(self, name, value)
         else:
             super().__setattr__(name, value)
+
+    @property
+    def wiring(self):
+        """What each cell reads: a Wiring. It is what the network is, and cannot be set."""
+        return self._wiring
 
     @property
     def K(self):
@@ -63,7 +70,7 @@ class LocalNetwork(nn.Module):
 
     @property
     def objectives(self):
-        return self._modules["objectives"]
+        return tuple(self._modules["objectives"])
 
     @objectives.setter
     def objectives(self, given):
@@ -80,7 +87,7 @@ class LocalNetwork(nn.Module):
 
     @property
     def borders(self):
-        return self._modules["borders"]
+        return tuple(self._modules["borders"])
 
     @borders.setter
     def borders(self, given):
@@ -89,13 +96,13 @@ class LocalNetwork(nn.Module):
         if len(several) != self.K or not all(border is None or isinstance(border, Border) for border in several):
             raise ValueError(f"borders are a list of up to {self.K}, a borders.Border or None above each module; "
                              f"got {given!r}")
-        for j, border in enumerate(several):
-            readers = [r for r, sources in enumerate(self.wiring.cells) if j in sources]
-            if border is not None and border.holds and [self.wiring.cells[r] for r in readers] != [(j,)]:
-                raise ValueError(f"the border above module {j + 1} holds batches: it takes one reader that reads "
-                                 f"nothing else; here modules {[r + 1 for r in readers]} read it")
+        passed = held_back(self.wiring, several)
         self._refuse_crossing(self._reach, several)
-        self._modules["borders"], self._plans = nn.ModuleList(several), {}
+        self._modules["borders"], self._passed, self._plans = nn.ModuleList(several), passed, {}
+
+    def peers(self, i):
+        """The losses beside loss i, on other cells of its level, that see the same images."""
+        return [k for k in self.wiring.peers(i) if self._passed[k] == self._passed[i]]
 
     @property
     def reach(self):
@@ -145,6 +152,8 @@ class LocalNetwork(nn.Module):
     def logits(self, x, heads=None):
         """Logits of several heads (default: all) from one forward pass: {head's index: (batch, classes)}."""
         heads = tuple(range(len(self.heads)) if heads is None else heads)
+        if not set(heads) <= set(range(len(self.heads))):
+            raise ValueError(f"there are heads 0 to {len(self.heads) - 1}; got {list(heads)}")
         return Walk(self, x).run(self._cached("forward", heads, lambda: routes.forward(self.wiring, heads))).logits
 
     def backward(self, x, y, losses=None, walk=TrainingWalk):
@@ -155,7 +164,8 @@ class LocalNetwork(nn.Module):
         Gradients add to what `.grad` holds. Returns {loss: detached scalar}; a loss whose border has nothing for it yet
         is missing. Raises ValueError for a loss that trains nothing.   walk: how the steps are carried out.
         """
-        return walk(self, x, y).run(self.plan(losses)).values
+        with torch.enable_grad():
+            return walk(self, x, y).run(self.plan(losses)).values
 
     def plan(self, losses=None):
         """The steps of one batch on which `losses` (default: all that train something) are computed, see routes."""
@@ -177,4 +187,10 @@ class LocalNetwork(nn.Module):
         body, heads = [f(module) for module in self.body], [f(head) for head in self.heads]
         other = LocalNetwork(body, heads, self.reach, self.objectives, self.wiring)
         other.borders, other.precision = list(self.borders), self.precision
+        return other
+
+    def unheld(self):
+        """A copy in which no border holds a batch back: each module acts on every batch, as it does in the long run."""
+        other = deepcopy(self)
+        other.borders = [None if border is not None and border.holds else border for border in other.borders]
         return other

@@ -15,6 +15,9 @@ from .walk import TrainingWalk
 __all__ = ["MeasuredReach", "SavedBytes", "reach", "saved_bytes", "score"]
 
 
+LONGEST = 1000  # batches that borders may take to be filled
+
+
 @dataclass
 class MeasuredReach:
     """Which loss leaves a gradient in which part.
@@ -54,7 +57,7 @@ class MeasuredReach:
 
 
 class _UnrestrictedWalk(TrainingWalk):
-    """The walk that trains, all but one loss left out, and with nothing held back.
+    """The walk that trains, all losses but `only` left out, and with nothing held back.
 
     Training names the parameters of a pass where borders alone do not isolate; a measurement that did so too would see
     what it expects. Here all that a loss's graph is connected with gets its gradient; a cell that only hands a message
@@ -68,13 +71,15 @@ class _UnrestrictedWalk(TrainingWalk):
 
     def losses(self, step):
         chosen = [(i, wants) for i, wants in zip(step.losses, step.wants) if i == self.only]
-        if chosen:
+        if self.only is None:
+            super().losses(step)
+        elif chosen:
             super().losses(step._replace(losses=(self.only,), wants=(chosen[0][1],)))
 
     def back(self, loss):
         loss.backward(retain_graph=True)
 
-    def through(self, graph, message, trains, sources, last):
+    def carry(self, graph, message, trains, sources, last):
         own = [] if trains else [*graph.cell.module.parameters()]
         leaves = {s: leaf for s, leaf in graph.leaves.items() if leaf.requires_grad}
         others = [p for p in self.net.parameters() if p.requires_grad and all(p is not q for q in own)]
@@ -100,6 +105,11 @@ def reach(model, batch, losses=None, parts=None):
     [[1, 0], [0, 1]]
     """
     model, parts = deepcopy((model, parts))
+    with torch.random.fork_rng(devices=[]):  # dropout and the like draw numbers
+        return _reach(model, batch, losses, parts)
+
+
+def _reach(model, batch, losses, parts):
     if hasattr(batch, "test_batches"):
         batch = next(batch.test_batches(8))
     if isinstance(model, LocalNetwork) and losses is None:
@@ -140,9 +150,10 @@ def _of_network(net, batch):
             net.backward(*batch, walk=partial(_UnrestrictedWalk, only=i))
         return [p.grad for p in parameters]
 
-    for _ in range(net.K):  # fills borders that hold batches, and whatever a module keeps of the batch before
-        gradients(net.losses[-1], ())
-    return gradients
+    for _ in range(LONGEST):  # fills borders that hold batches, and whatever a module keeps of the batch before
+        if len(net.backward(*batch, walk=partial(_UnrestrictedWalk, only=None))) == len(net.losses):
+            return gradients
+    raise ValueError(f"after {LONGEST} batches a border still holds back what its reader needs; nothing was measured")
 
 
 def _of_scalar(loss, parameters):
@@ -156,7 +167,16 @@ def _entries(model, contents):
     if isinstance(contents, torch.nn.Module):
         return [(name, p, None) for name, p in contents.named_parameters() if p.requires_grad]
     names = {id(p): name for name, p in model.named_parameters()}
-    return [(names.get(id(p), "parameter"), p, index) for p, index in contents]
+    return [(f"{names.get(id(p), 'parameter')}[{_shown(index)}]", p, index) for p, index in contents if p.requires_grad]
+
+
+def _shown(index):
+    """A slice, or several, as one writes them: 0:4, or :, 0:4."""
+    if isinstance(index, tuple):
+        return ", ".join(map(_shown, index))
+    if isinstance(index, slice):
+        return ":".join("" if end is None else str(end) for end in (index.start, index.stop))
+    return str(index)
 
 
 def _children(model):
@@ -172,7 +192,7 @@ def score(net, data, heads=None):
     heads: indices to measure (default: those that are trained); the others are None.
     """
     modes = {module: module.training for module in net.modules()}
-    heads = net.losses if heads is None else heads
+    heads = net.losses if heads is None else tuple(heads)
     total, seen = {i: 0.0 for i in heads}, 0
     try:
         net.eval()

@@ -1,7 +1,6 @@
 """The memory that autograd keeps for the backward pass, and the most that a whole process held."""
 
 import sys
-from copy import deepcopy
 
 import torch
 
@@ -10,7 +9,8 @@ class _Saved:
     """One tensor that autograd keeps; tells its meter when the graph lets go of it."""
 
     def __init__(self, tensor, meter):
-        self.tensor, self.meter, self.key = tensor, meter, tensor.untyped_storage().data_ptr()
+        # Detached: an output that its own graph saves would otherwise keep that graph, and so itself.
+        self.tensor, self.meter, self.key = tensor.detach(), meter, tensor.untyped_storage().data_ptr()
         meter.alive[self.key] = meter.alive.get(self.key, 0) + 1
         if meter.alive[self.key] == 1:
             meter.add(tensor.untyped_storage().nbytes())
@@ -49,7 +49,7 @@ class SavedBytes(torch.autograd.graph.saved_tensors_hooks):
 
 def saved_bytes(net, x, y):
     """Peak bytes kept for backward during one step of a LocalNetwork on the batch (x, y)."""
-    net = deepcopy(net)
+    net = net.unheld()
     with SavedBytes(net) as meter:
         net.backward(x, y)
     return meter.peak

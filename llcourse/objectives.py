@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import nn
 
 Record = namedtuple("Record", "h image y peers")
-# h: features that the head reads, (batch, C, H, W), with gradient.
+# h: features that the head reads, (batch, C, H, W), with gradient where the loss trains what made them.
 # image: what the network was given, (batch, 3, H, W).
-# y: labels.   peers: {loss: logits, detached} of the cells beside this one, as far as they are computed in this step.
+# y: labels.   peers: {loss: logits, detached} of the losses beside this one (LocalNetwork.peers), as far as computed.
 
 
 class CrossEntropy(nn.Module):

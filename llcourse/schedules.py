@@ -27,8 +27,15 @@ class Phase:
     turns: Callable | None = field(default=None, repr=False)
 
     def steps(self, steps, generator):
-        """For each of an epoch's steps the losses whose turn it is."""
-        return [self.losses] * steps if self.turns is None else self.turns(steps, generator)
+        """For each of an epoch's steps the losses whose turn it is, () for nobody's; ValueError if they cannot be."""
+        if self.turns is None:
+            return [self.losses] * steps
+        turns = [tuple(losses) for losses in self.turns(steps, generator)]
+        strangers = sorted({i for losses in turns for i in losses} - set(self.losses))
+        if len(turns) != steps or strangers:
+            raise ValueError(f"an epoch of {steps} steps needs as many turns, of losses among {self.losses}; got "
+                             f"{len(turns)}" + (f", with losses {strangers}" if strangers else ""))
+        return turns
 
 
 def synchronous(net, epochs):

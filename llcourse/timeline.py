@@ -35,10 +35,11 @@ def simulate(R, batches, head=0.0, wiring=None):
     free, tasks = np.zeros(R.shape[1]), []
 
     def run(worker, kind, batch, ready, duration):
+        if not duration:
+            return ready
         start = max(ready, free[worker])
         free[worker] = start + duration
-        if duration:
-            tasks.append(Task(worker, kind, batch, float(start), float(free[worker])))
+        tasks.append(Task(worker, kind, batch, float(start), float(free[worker])))
         return free[worker]
 
     for b in range(batches):
@@ -51,7 +52,7 @@ def simulate(R, batches, head=0.0, wiring=None):
             elif isinstance(step, Losses):
                 for i, wants in zip(step.losses, step.wants):
                     ready = max(there[s] for s in wiring.heads[i])
-                    end = run(wiring.heads[i][0], "backward", b, ready, 3 * head if i < len(R) - 1 else 0)
+                    end = run(max(wiring.heads[i]), "backward", b, ready, 3 * head if i < len(R) - 1 else 0)
                     gradient.update(((i, s), end) for s in wants)
             elif isinstance(step, Pull):
                 ready = max(gradient[i, step.cell] for i in {*step.trains, *step.message})

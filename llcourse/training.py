@@ -2,9 +2,9 @@
 
 import json
 import math
+import operator
 import time
 from dataclasses import asdict
-from hashlib import sha256
 from pathlib import Path
 
 import torch
@@ -18,6 +18,7 @@ from .recipe import Recipe
 from .schedules import SCHEDULES
 from .steps import EagerStep, FastStep
 
+TURNS, MODULES = 333_331, 666_661  # added to an epoch's key: its batches, its turns and its dropout draw apart
 SAVE_SECONDS = 5  # epochs shorter than that are not saved one by one: a file on the disk takes its time
 
 
@@ -46,6 +47,10 @@ class Run:
         self.precision = choose(self.recipe.precision, self.device)
         self.net.precision = self.precision.dtype
         self.phases = SCHEDULES[schedule](net, epochs)
+        for phase in self.phases:
+            if net.reach[list(phase.losses), : phase.frozen].any():
+                raise ValueError(f"a phase freezes {phase.frozen} modules, and some of its losses {phase.losses} train "
+                                 f"them by\n{net.reach}")
         self.epochs = sum(phase.epochs for phase in self.phases)
         self.steps_per_epoch = math.ceil((images.train_size - 1) / self.recipe.batch)  # a last batch of one is left out
         self.history = History(standin=images.standin, score=images.score.name)
@@ -55,7 +60,17 @@ class Run:
             "epochs": epochs, "schedule": schedule, "seed": self.seed,
             "recipe": json.loads(json.dumps(asdict(self.recipe))),
             "fast": fast, "precision": str(net.precision), "device": self.device.type, "reach": net.reach.tolist(),
-            "images": images.digest(), "network": _digest(net)}
+            "images": images.digest(), "network": checkpoints.digest(net)}
+        self._made_of = [*net.modules(), *net.parameters()]
+
+    def _refuse_changes(self):
+        """ValueError if the network would train something else than the configuration says."""
+        parts = [*self.net.modules(), *self.net.parameters()]
+        declared = str(self.net.precision), self.net.reach.tolist()
+        same = len(parts) == len(self._made_of) and all(map(operator.is_, parts, self._made_of))
+        if not same or declared != (self.config["precision"], self.config["reach"]):
+            raise ValueError("since this Run was made its network has got another module, head, objective, border, "
+                             "reach or precision; declare first, then make a Run")
 
     def fit(self, checkpoint=None, label="training"):
         """Train to the end and return the history; with `checkpoint`, save to that file at ends of epochs.
@@ -73,6 +88,7 @@ class Run:
 
     def _train(self, checkpoint, label, stop):
         steps, rows, saved = self.steps_per_epoch, self.history.rows, -math.inf
+        self._refuse_changes()
         finished = self.state(), len(rows)
         try:
             with progress(total=self.epochs * steps, initial=len(rows) * steps, label=label) as bar:
@@ -86,6 +102,7 @@ class Run:
         except BaseException as error:
             state, done = finished
             self.restore(state)
+            self.net.train()
             del rows[done:]
             if checkpoint and isinstance(error, KeyboardInterrupt):
                 self.save(checkpoint)
@@ -102,12 +119,12 @@ class Run:
             self.updates.zero_()
         key = self.seed * 1_000_003 + len(self.history.rows)
         generator = torch.Generator(self.device).manual_seed(key)
-        turns = phase.steps(self.steps_per_epoch, torch.Generator().manual_seed(key))
+        turns = phase.steps(self.steps_per_epoch, torch.Generator().manual_seed(key + TURNS))
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
-            torch.manual_seed(key)  # for dropout and the like inside modules
+            torch.manual_seed(key + MODULES)  # for dropout and the like
             for (x, y), losses in zip(self.images.batches(recipe.batch, generator, augment=recipe.augment), turns):
                 lrs = [recipe.lr_at(n / self.steps_per_epoch, phase.epochs) for n in self.updates.tolist()]
-                values.append(self.step(x, y, lrs, losses))
+                values.append(self.step(x, y, lrs, losses) if losses else {})
                 self.updates[net.updated_by(values[-1])] += 1
                 if self.device.type == "cpu":  # elsewhere a look at the value would make the host wait for the device
                     self._check_finite(values[-1:], len(values))
@@ -172,16 +189,10 @@ class Run:
     def restore(self, state):
         """Put everything back to where `state()` was."""
         self.net.load_state_dict({k[4:]: t for k, t in state.items() if k.startswith("net.")})
+        self.net.to(memory_format=torch.channels_last)  # what a border holds may have come from a file
         for name, tensor in self.step.state().items():
             tensor.copy_(state[f"optimizer.{name}"])
         self.updates.copy_(state["updates"])
-
-
-def _digest(net):
-    """Changes with what a network is made of: layers and their settings, objectives, borders, wiring, parameters'
-    shapes."""
-    shapes = [f"{name} {tuple(p.shape)}" for name, p in net.named_parameters()]
-    return sha256("\n".join([repr(net), repr(net.wiring), *shapes]).encode()).hexdigest()[:12]
 
 
 def train(net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, checkpoint=None, fast=False):

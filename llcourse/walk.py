@@ -5,7 +5,7 @@ from collections import defaultdict
 import torch
 
 from .borders import Sample
-from .cell import taken
+from .cell import taken, untouched
 from .wiring import IMAGE
 
 
@@ -16,7 +16,8 @@ class Walk:
     """
 
     def __init__(self, net, x):
-        self.net, self.outputs, self.logits = net, {IMAGE: x}, {}
+        self.net, self.x = net, x
+        self.outputs, self.given, self.logits = {}, {}, {}  # of each cell: what heads read, what other cells read
 
     def run(self, steps):
         for step in steps:
@@ -24,21 +25,28 @@ class Walk:
         return self
 
     def forward(self, step):
-        net, inputs = self.net, []
-        for s in net.wiring.cells[step.cell]:
-            border = net.borders[s] if s != IMAGE else None
-            inputs.append(self.outputs[s] if border is None else border(self.outputs[s]))
-        with net.autocast():
-            self.outputs[step.cell] = net.body[step.cell](*inputs)
+        j = step.cell
+        with self.net.autocast():
+            inputs = [self.x if s == IMAGE else self.crossed(s, self.outputs[s]) for s in self.net.wiring.cells[j]]
+            self.outputs[j] = untouched(f"module {j + 1}", self.net.body[j], *inputs)
 
     def losses(self, step):
         with self.net.autocast():
             for i in step.losses:
-                self.logits[i] = self.net.heads[i](*(self.outputs[j] for j in self.net.wiring.heads[i]))
+                read = [self.outputs[j] for j in self.net.wiring.heads[i]]
+                self.logits[i] = untouched(f"head {i + 1}", self.net.heads[i], *read)
+
+    def crossed(self, s, h):
+        """What the border above cell s makes of its features: once a batch, however many cells read it."""
+        if s not in self.given:
+            border = self.net.borders[s]
+            self.given[s] = h if border is None else border(h)
+        return self.given[s]
 
     def forget(self, step):
         for j in step.cells:
             self.outputs.pop(j, None)
+            self.given.pop(j, None)
 
 
 class TrainingWalk(Walk):
@@ -50,76 +58,74 @@ class TrainingWalk(Walk):
 
     def __init__(self, net, x, y):
         super().__init__(net, x)
-        self.cells = net.cells
-        self.batch = Sample(x, x, y)
-        self.outputs, self.given = {}, {}  # Samples: what heads get of a cell, what its readers get
+        self.cells, self.batch = net.cells, Sample(x, x, y)
         self.graphs, self.inbox, self.values = {}, defaultdict(list), {}
 
     def forward(self, step):
-        j, net = step.cell, self.net
-        sources = {s: self._sample(s) for s in net.wiring.cells[j]}
+        j = step.cell
+        sources = {s: self.sample(s) for s in self.net.wiring.cells[j]}
         if None in sources.values():
             return
         image, y = next((sample for s, sample in sources.items() if s != IMAGE), self.batch)[1:]
         inputs = {s: image if s == IMAGE else sample.h for s, sample in sources.items()}
-        with net.autocast():
+        with self.net.autocast():
             graph = self.cells[j].forward(inputs, step.sends)
-        self.outputs[j] = self.given[j] = Sample(graph.output, image, y)
+        self.outputs[j] = Sample(graph.output, image, y)
         if step.sends is not None:
             self.graphs[j] = graph
-        border = net.borders[j]
+        border = self.net.borders[j]
         if border is not None and border.holds:
             border.put(self.outputs[j])
-        elif border is not None:
-            with torch.no_grad(), net.autocast():
-                self.given[j] = self.outputs[j]._replace(h=border(graph.output))
 
-    def _sample(self, source):
-        border = None if source == IMAGE else self.net.borders[source]
+    def sample(self, s):
+        """The Sample that a reader of s gets, None if there is none for it."""
+        if s == IMAGE:
+            return self.batch
+        border = self.net.borders[s]
         if border is not None and border.holds:
             return border.take()
-        return self.batch if source == IMAGE else self.given.get(source)
+        if s not in self.outputs:
+            return None
+        with torch.no_grad(), self.net.autocast():
+            return self.outputs[s]._replace(h=self.crossed(s, self.outputs[s].h))
 
     def losses(self, step):
-        wiring, leaves = self.net.wiring, {}
+        logits, leaves, losses = {}, {}, {}
         with self.net.autocast():
             for i, wants in zip(step.losses, step.wants):
-                read = {j: self.outputs.get(j) for j in wiring.heads[i]}
+                read = {j: self.outputs.get(j) for j in self.net.wiring.heads[i]}
                 if None not in read.values():
-                    h = {j: sample.h for j, sample in read.items()}
-                    self.logits[i], leaves[i] = self.cells[i].logits(h, wants)
-            losses = {i: self._loss(i, leaves[i]) for i in leaves}
+                    logits[i], leaves[i] = self.cells[i].logits({j: sample.h for j, sample in read.items()}, wants)
+            for i in logits:
+                sample = self.outputs[self.net.wiring.heads[i][0]]
+                peers = {k: logits[k].detach() for k in self.net.peers(i) if k in logits}
+                losses[i] = self.cells[i].loss(logits[i], leaves[i], sample.image, sample.y, peers)
         for i, wants in zip(step.losses, step.wants):
             if i in losses:
                 self.values[i] = losses[i].detach()
                 self.back(losses.pop(i))
                 for j in wants:
-                    self.inbox[j].append((i, taken(leaves[i][j])))
-
-    def _loss(self, i, leaves):
-        sample = self.outputs[self.net.wiring.heads[i][0]]
-        peers = {k: self.logits[k].detach() for k in self.net.wiring.peers(i) if k in self.logits}
-        return self.cells[i].loss(self.logits[i], leaves, sample.image, sample.y, peers)
+                    self.deliver(i, j, taken(leaves[i][j]))
 
     def pull(self, step):
         """Every message for this pass, added up, goes through the cell at once."""
         graph, wanted = self.graphs.get(step.cell), step.message or step.trains
         messages = [message for i, message in self.inbox[step.cell] if i in wanted]
-        if messages:  # else their losses missed this turn
+        if messages:  # else their losses missed this turn, or do not depend on the cell
             message = messages[0] if len(messages) == 1 else sum(messages[1:], messages[0])
-            for s, gradient in self.through(graph, message, bool(step.trains), step.sources, step.last).items():
-                self.inbox[s].append((wanted[0], gradient))
+            for s, gradient in self.carry(graph, message, bool(step.trains), step.sources, step.last).items():
+                self.deliver(wanted[0], s, gradient)
         if step.last:
             del self.inbox[step.cell]
             self.graphs.pop(step.cell, None)
 
+    def deliver(self, i, j, gradient):
+        """Loss i's message, or a sum's whose first member it is, arrives at cell j; None where nothing depends on j."""
+        if gradient is not None:
+            self.inbox[j].append((i, gradient))
+
     def back(self, loss):
         loss.backward()
 
-    def through(self, graph, message, trains, sources, last):
+    def carry(self, graph, message, trains, sources, last):
         return graph.pull(message, trains, sources, last)
-
-    def forget(self, step):
-        for j in step.cells:
-            self.outputs.pop(j, None)
-            self.given.pop(j, None)

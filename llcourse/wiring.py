@@ -31,6 +31,8 @@ class Wiring:
         if not self.cells or len(self.heads) < len(self.cells):
             raise ValueError("a wiring has cells, and a head for each; "
                              f"got {len(self.cells)} cells and {len(self.heads)} heads")
+        object.__setattr__(self, "cells", tuple(map(tuple, self.cells)))
+        object.__setattr__(self, "heads", tuple(map(tuple, self.heads)))
         below, level = [], []
         for j, sources in enumerate(self.cells):
             if not sources or len(set(sources)) < len(sources) or not all(IMAGE <= s < j for s in sources):
@@ -40,8 +42,10 @@ class Wiring:
             below.append(frozenset(own).union(*(below[s] for s in own)))
             level.append(1 + max((level[s] for s in own), default=-1))
         for i, read in enumerate(self.heads):
-            if not read or not all(0 <= s < len(self.cells) for s in read) or (i < len(self.cells) and read[0] != i):
-                raise ValueError(f"head {i + 1} reads {read}: first the cell that it sits on, then any other cells")
+            own = i < len(self.cells)
+            if not read or len(set(read)) < len(read) or not set(read) <= set(range(len(self.cells))) or (
+                    own and read[0] != i):
+                raise ValueError(f"head {i + 1} reads {read}: first the cell that it sits on, then others, each once")
         object.__setattr__(self, "below", tuple(below))
         object.__setattr__(self, "level", tuple(level))
 
@@ -54,7 +58,7 @@ class Wiring:
         return max(self.level[s] for s in self.heads[i])
 
     def peers(self, i):
-        """The losses on the other cells of loss i's level: the groups beside it. None for a head alone."""
+        """The losses on the other cells of loss i's level: the groups beside it. Empty for a head alone."""
         cells = range(len(self.cells))
         return [k for k in cells if k != i and self.level[k] == self.level[i]] if i in cells else []
 

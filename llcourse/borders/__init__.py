@@ -4,5 +4,6 @@ Adding one is writing a subclass of Border in a file of its own here and naming 
 """
 
 from .border import Border, Sample
+from .placing import held_back
 
-__all__ = ["Border", "Sample"]
+__all__ = ["Border", "Sample", "held_back"]

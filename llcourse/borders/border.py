@@ -12,8 +12,8 @@ class Border(nn.Module):
 
     A plain border changes the features of the batch at hand: override `forward`, which training and evaluation call.
     A border that `holds` gives its reader what it has kept of other batches: it also overrides `put` and `take`, which
-    training calls instead. No gradient passes a border. State lies in buffers, registered in `__init__`: None for one
-    whose shape only the first batch tells; it is saved, resumed and taken back with the network.
+    training calls instead. In training no gradient passes a border. State lies in buffers, registered in `__init__`:
+    None for one whose shape only the first batch tells; it is saved, resumed and taken back with the network.
 
     >>> class Coarse(Border):
     ...     def forward(self, h):
@@ -34,9 +34,13 @@ class Border(nn.Module):
         """Training: a Sample for the reader, or None where there is none yet; the reader then misses its turn."""
         raise NotImplementedError(f"{type(self).__name__} holds batches and needs a take()")
 
+    def register_buffer(self, name, tensor, persistent=True):
+        if tensor is None and persistent:  # a plain attribute of a module would be taken for a setting
+            self.__dict__.setdefault("_shaped_by_batch", []).append(name)
+        super().register_buffer(name, tensor, persistent)
+
     def _load_from_state_dict(self, state_dict, prefix, *args):
-        for name in self._buffers:  # a state from before the first batch, or from after it, replaces the other kind
+        for name in self.__dict__.get("_shaped_by_batch", ()):  # a state of before the first batch, or of after it
             saved = state_dict.get(prefix + name)
-            if saved is None or self._buffers[name] is None or saved.shape != self._buffers[name].shape:
-                self._buffers[name] = None if saved is None else saved.clone()
+            self._buffers[name] = None if saved is None else saved.clone()
         super()._load_from_state_dict(state_dict, prefix, *args)

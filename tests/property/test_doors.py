@@ -7,8 +7,22 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from llcourse import History, LocalNetwork, Recipe, Run, measure, networks, objectives, reach, schedules, train, wiring
+from llcourse import (
+    History,
+    LocalNetwork,
+    Recipe,
+    Run,
+    cost,
+    measure,
+    networks,
+    objectives,
+    reach,
+    schedules,
+    train,
+    wiring,
+)
 from llcourse.borders import Border, Sample
+from llcourse.checkpoint import CheckpointError
 from llcourse.objectives import CrossEntropy, Reconstruction
 from llcourse.routes import Forward
 from llcourse.walk import TrainingWalk
@@ -182,6 +196,12 @@ class OneBatchLate(Border):
         return None if self.h is None else Sample(self.h, self.image, self.y)
 
 
+class Learnt(Border):
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(()))
+
+
 class Coarse(Border):
     def forward(self, h):
         return (4 * h).round() / 4
@@ -265,8 +285,22 @@ def test_borders_that_cannot_be():
         net.borders = [None, Coarse()]
     with pytest.raises(ValueError, match="borders are a list of up to 3"):
         net.borders = [torch.nn.Identity()]
-    with pytest.raises(ValueError, match="takes one reader that reads nothing else; here modules \\[3, 4\\]"):
+    with pytest.raises(ValueError, match="module 3 reads modules \\[1, 2\\], and a border that holds batches"):
         networks.sketch(wiring.groups(2, 2)).borders = [OneBatchLate()]
+    fork = Wiring(((IMAGE,), (0,), (0,)), ((0,), (1,), (2,)))
+    with pytest.raises(ValueError, match="holds batches for one reader; it has 2"):
+        networks.sketch(fork).borders = [OneBatchLate()]
+    late_and_not = Wiring(((IMAGE,), (0,), (IMAGE,), (1, 2)), ((0,), (1,), (2,), (3,)))  # two ways, one of them late
+    with pytest.raises(ValueError, match="module 4 reads modules \\[2, 3\\]"):
+        networks.sketch(late_and_not).borders = [OneBatchLate()]
+    with pytest.raises(ValueError, match="head 3 reads modules \\[3, 1\\]"):
+        networks.sketch(Wiring(((IMAGE,), (0,), (1,)), ((0,), (1,), (2, 0)))).borders = [OneBatchLate()]
+    with pytest.raises(ValueError, match="has parameters, and no loss trains them"):
+        net.borders = [Learnt()]
+    with pytest.raises(TypeError):
+        net.borders[0] = Coarse()
+    with pytest.raises(AttributeError):
+        net.wiring = wiring.chain(3)
     with pytest.raises(ValueError, match="sequential training runs the frozen modules"):
         schedules.sequential(late_network(), 1)
     with pytest.raises(ValueError, match="step by step"):
@@ -391,3 +425,215 @@ def test_a_copy_is_whole():
     assert isinstance(twin, LocalNetwork) and same(weights(net), weights(twin))
     twin.body[0].linear.weight.data.zero_()
     assert net.body[0].linear.weight.any()
+
+
+class Writing(CrossEntropy):
+    """Writes to one of the things that it is shown."""
+
+    def __init__(self, field):
+        super().__init__()
+        self.field = field
+
+    def forward(self, logits, record):
+        tensor = getattr(record, self.field)
+        (next(iter(tensor.values())) if self.field == "peers" else tensor.detach()).mul_(0)
+        return super().forward(logits, record)
+
+
+@pytest.mark.parametrize("field", ["h", "image", "peers"])
+def test_an_objective_that_writes_to_what_others_read_is_named(field):
+    net = networks.sketch(wiring.groups(2, 2), classes=3).double()
+    net.objectives = [CrossEntropy(), Writing(field), *[CrossEntropy() for _ in range(3)]]
+    with pytest.raises(ValueError, match="objective 2 changes its input in place"):
+        net.backward(*batch())
+
+
+def test_evaluation_names_a_module_that_writes_to_what_another_reads():
+    fork = Wiring(((IMAGE,), (0,), (0,)), ((0,), (1,), (2,)))
+    net = networks.sketch(fork, classes=3).double()
+    net.body[1] = torch.nn.Sequential(InPlace(), net.body[1])
+    with pytest.raises(ValueError, match="module 2 changes its input in place"):
+        net.eval().logits(batch()[0])
+    with torch.inference_mode():  # tensors have no versions there
+        networks.sketch(fork, classes=3).double().logits(batch()[0])
+
+
+def test_a_head_that_does_not_look_leaves_no_message():
+    class Blind(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.bias = torch.nn.Parameter(torch.zeros(3).double())
+
+        def forward(self, h):
+            return self.bias.expand(len(h), 3)
+
+    net = networks.sketch(wiring.chain(2), classes=3).double()
+    net.heads[1], net.reach = Blind(), reach.backprop(2)
+    net.backward(*batch())
+    assert net.heads[1].bias.grad is not None and all(p.grad is None for p in net.body.parameters())
+
+
+def test_a_module_that_hands_its_input_on_is_skipped_this_once():
+    class Sometimes(torch.nn.Module):
+        def __init__(self, module):
+            super().__init__()
+            self.module, self.on = module, False
+
+        def forward(self, x):
+            return self.module(x) if self.on else x
+
+    for R in (reach.local(2), reach.backprop(2)):
+        net = networks.sketch(wiring.chain(2), classes=3).double()
+        net.body[1], net.reach = Sometimes(net.body[1]), R
+        net.backward(*batch())
+        assert all(p.grad is None for p in net.body[1].parameters()) and net.body[0].linear.weight.grad is not None
+        net.body[1].on = True
+        net.backward(*batch())
+        assert all(p.grad is not None for p in net.parameters() if R[0, 0] or p is not net.heads[0].linear.weight
+                   and p is not net.heads[0].linear.bias)
+
+
+def test_a_plain_border_works_once_a_batch_and_only_if_somebody_reads():
+    class Counting(Border):
+        calls = 0
+
+        def forward(self, h):
+            self.calls += 1
+            return h + self.calls
+
+    net = networks.sketch(wiring.groups(2, 2), classes=3).double()
+    net.borders = [Counting() for _ in range(4)]
+    net.backward(*batch())
+    assert [border.calls for border in net.borders] == [1, 1, 0, 0]
+    net.logits(batch()[0])
+    assert [border.calls for border in net.borders] == [2, 2, 0, 0]
+    net.backward(*batch(), losses=(0,))
+    assert [border.calls for border in net.borders] == [2, 2, 0, 0]
+
+
+def test_costs_are_those_of_a_step_in_which_every_module_acts():
+    net, late = networks.sketch(wiring.chain(3), classes=4), late_network()
+    x, y = torch.randn(5, 3, 4, 4), torch.arange(5) % 4
+    for _ in range(3):
+        late.backward(x, y)
+    assert cost.exact_macs(late, (3, 4, 4)) == cost.exact_macs(net, (3, 4, 4)) > 0
+    assert measure.saved_bytes(late, x, y) == measure.saved_bytes(net, x, y)
+
+
+def test_costs_follow_a_border_that_changes_the_shape():
+    class Halved(Border):
+        def forward(self, h):
+            return torch.nn.functional.avg_pool2d(h, 2)
+
+    net = networks.resnet(8, width=4, shape=(3, 16, 16)).cut(2, "linear")
+    full = [body.macs for body, _ in cost.modules(net, (3, 16, 16))]
+    net.borders = [Halved(), None]
+    halved = [body.macs for body, _ in cost.modules(net, (3, 16, 16))]
+    assert halved[0] == full[0] and halved[1] == full[1] / 4
+
+
+def test_messages_count_the_heads_that_read_other_modules():
+    net = networks.sketch(wiring.groups(2, 2))
+    size = 4 * 6  # six features in float32; each cell is read by both of the next depth, or by the final head
+    assert cost.messages(net, (3, 4, 4)) == [(2 * size, 0)] * 2 + [(size, 0)] * 2
+
+
+def test_a_border_keeps_what_it_does_not_save():
+    class Settled(OneBatchLate):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("table", torch.eye(3), persistent=False)
+
+    net = late_network(Settled)
+    net.load_state_dict(net.state_dict())
+    assert torch.equal(net.borders[0].table, torch.eye(3))
+
+
+def test_a_run_refuses_to_train_what_it_does_not_know(images):
+    def changed(change):
+        run = Run(late_network(Coarse), images, 1, recipe=PLAIN)
+        change(run.net)
+        return run
+
+    for change in (lambda net: net.body.__setitem__(1, networks.Joined(6, 6)), lambda net: setattr(net, "borders", []),
+                   lambda net: setattr(net, "objectives", CrossEntropy(0.1)),
+                   lambda net: setattr(net, "reach", [[1, 0, 0], [0, 1, 0], [0, 1, 1]]),
+                   lambda net: setattr(net, "precision", torch.bfloat16),
+                   lambda net: setattr(net.heads[0].linear, "weight", torch.nn.Parameter(torch.zeros(4, 6)))):
+        with pytest.raises(ValueError, match="since this Run was made"):
+            changed(change).fit()
+    run = changed(lambda net: None)
+    run.fit()
+    run.fit()  # its own work is no change
+
+
+def test_checkpoints_tell_settings_apart(images, tmp_path):
+    def net(weight=1.0, frozen=False):
+        torch.manual_seed(0)
+        made = networks.resnet(8, width=4, classes=4, shape=(3, 16, 16)).cut(2, "linear", objective="reconstruction")
+        made.objectives = [Reconstruction((4, 16, 16), (3, 16, 16), weight), CrossEntropy()]
+        made.body[0].requires_grad_(not frozen)
+        return made
+
+    file = tmp_path / "run.safetensors"
+    train(net(), images, 1, recipe=PLAIN, checkpoint=file)
+    for other in (net(weight=2.0), net(frozen=True)):
+        with pytest.raises(CheckpointError, match="network: "):
+            train(other, images, 1, recipe=PLAIN, checkpoint=file)
+
+
+def test_phases_and_turns_that_cannot_be(images, monkeypatch):
+    def schedule(phase):
+        monkeypatch.setitem(schedules.SCHEDULES, "odd", lambda net, epochs: [phase])
+        net = networks.sketch(wiring.chain(3), classes=4)
+        net.reach = reach.backprop(3)
+        return train(net, images, 1, schedule="odd", recipe=PLAIN)
+
+    with pytest.raises(ValueError, match="freezes 2 modules, and some of its losses"):
+        schedule(schedules.Phase(1, (2,), frozen=2))
+    for turns in ([(2,)], [], [(2,), (1,), (2,)]):
+        with pytest.raises(ValueError, match="an epoch of 3 steps needs as many turns"):
+            schedule(schedules.Phase(1, (2,), turns=lambda steps, generator, turns=turns: turns))
+    history = schedule(schedules.Phase(1, (2,), turns=lambda steps, generator: [(2,), (), (2,)]))  # nobody's turn
+    assert history.rows[0]["loss"][2] > 0
+
+
+def test_turns_do_not_draw_what_the_batches_draw(images, monkeypatch):
+    drawn = []
+
+    def turns(steps, generator):
+        drawn.append(torch.randperm(images.train_size, generator=generator))
+        return [(0, 1)] * steps
+
+    phase = schedules.Phase(2, (0, 1), turns=turns)
+    monkeypatch.setitem(schedules.SCHEDULES, "drawing", lambda net, epochs: [phase])
+    train(networks.sketch(wiring.chain(2), classes=4), images, 2, schedule="drawing", recipe=PLAIN, seed=3)
+    orders = [torch.randperm(images.train_size, generator=torch.Generator().manual_seed(3 * 1_000_003 + epoch))
+              for epoch in range(2)]
+    assert len(drawn) == 2 and not any(torch.equal(a, b) for a in drawn for b in orders)
+
+
+def test_scores_and_logits_of_heads_that_are_not_there(images):
+    net = networks.sketch(wiring.chain(2), classes=4)
+    assert measure.score(net, images, heads=iter([1])) == [None, measure.score(net, images)[1]]
+    with pytest.raises(ValueError, match="there are heads 0 to 1; got \\[-1\\]"):
+        net.logits(next(images.test_batches(4))[0], [-1])
+
+
+def test_a_step_does_not_mind_a_closed_grad_mode():
+    net = networks.sketch(wiring.chain(2), classes=3).double()
+    with torch.no_grad():
+        net.backward(*batch())
+    assert all(p.grad is not None for p in net.parameters())
+
+
+def test_head_graphs_are_gone_after_the_step():
+    class Ignoring(torch.nn.Module):
+        def forward(self, logits, record):
+            return record.h.square().mean()
+
+    net = networks.resnet(20, width=4, shape=(3, 16, 16)).cut(5, "cnn")
+    x, y = torch.randn(4, 3, 16, 16), torch.arange(4)
+    plain = measure.saved_bytes(net, x, y)
+    net.objectives = Ignoring()
+    assert measure.saved_bytes(net, x, y) <= plain

@@ -107,7 +107,8 @@ def test_slices_of_a_grouped_convolution_are_parts():
     model = Grouped(groups=2)
     measured = measure.reach(model, BATCH, losses=Grouped.losses, parts=model.parts())
     assert measured.differences([[0, 1, 0], [0, 0, 1]]) == []
-    assert measured.tensors["group 1"] == ["conv.weight", "conv.bias", "norm.weight", "norm.bias"]
+    assert measured.tensors["group 1"] == [
+        "conv.weight[0:4]", "conv.bias[0:4]", "norm.weight[0:4]", "norm.bias[0:4]"]
 
 
 def test_a_slice_that_another_loss_reaches_is_named():
@@ -120,7 +121,7 @@ def test_a_slice_that_another_loss_reaches_is_named():
     model = Mixed(groups=2)
     measured = measure.reach(model, BATCH, losses=Mixed.losses, parts=model.parts())
     assert measured.differences([[0, 1, 0], [0, 0, 1]]) == [
-        "loss 2 leaks into group 1 through conv.weight, conv.bias, norm.weight and 1 more"]
+        "loss 2 leaks into group 1 through conv.weight[0:4], conv.bias[0:4], norm.weight[0:4] and 1 more"]
 
 
 def test_norms_are_those_of_the_gradients(net):
@@ -134,3 +135,28 @@ def test_norms_are_those_of_the_gradients(net):
             gradient = net.body[int(part[-1]) - 1].get_parameter(name).grad
             found = measured.norms[i, j]
             assert np.isnan(found) if gradient is None else found == pytest.approx(gradient.norm().item(), rel=1e-5)
+
+
+def test_two_slices_of_one_parameter_have_norms_of_their_own():
+    net = networks.sketch(wiring.chain(2), classes=3)
+    weight = net.body[0].linear.weight
+    measured = measure.reach(net, BATCH, parts={"first": [(weight, slice(0, 2)), (weight, slice(2, 6))]})
+    net.backward(*BATCH, losses=(0,))
+    assert measured.tensors["first"] == ["body.0.linear.weight[0:2]", "body.0.linear.weight[2:6]"]
+    assert np.allclose(measured.norms[0], [weight.grad[:2].norm(), weight.grad[2:].norm()], rtol=1e-5)
+
+
+def test_measuring_draws_no_random_numbers_of_yours():
+    net = networks.sketch(wiring.chain(2), classes=3)
+    net.body[0] = nn.Sequential(net.body[0], nn.Dropout(0.5))
+    before = torch.get_rng_state()
+    measure.reach(net, BATCH)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_what_a_head_keeps_of_the_batch_before_is_followed():
+    net = networks.sketch(wiring.chain(3), classes=3)
+    net.heads[0] = Remembering(net.heads[0], 1)
+    net.heads[2] = Bypass(net.heads[2], net.heads[0])
+    faults = measure.reach(net, BATCH, parts=net.parts()).differences(np.hstack([np.eye(3), np.eye(3)]))
+    assert faults == ["loss 3 leaks into head 1 through module.linear.weight, module.linear.bias"]

@@ -1,0 +1,39 @@
+"""Where borders may stand: features of different images never meet, and what a border learns is trained by somebody."""
+
+from ..wiring import IMAGE
+
+
+def held_back(wiring, borders):
+    """For each cell the borders that hold batches on its way from the image, as a frozenset of the cells below them.
+
+    borders: a Border or None above each cell. Raises ValueError where a cell or a head would read features that have
+    passed different ones, where a border that holds batches has several readers, and where a border has parameters.
+    """
+    for j, border in enumerate(borders):
+        if border is not None and any(True for _ in border.parameters()):
+            raise ValueError(f"the border above module {j + 1} has parameters, and no loss trains them: keep what it "
+                             "learns in buffers")
+    passed = []
+    for j, sources in enumerate(wiring.cells):
+        ways = {s: passed[s] | ({s} if _holds(borders[s]) else set()) for s in sources if s != IMAGE}
+        passed.append(_shared(f"module {j + 1}", ways))
+    for i, read in enumerate(wiring.heads):
+        _shared(f"head {i + 1}", {s: passed[s] for s in read})
+    for j, border in enumerate(borders):
+        readers = sum(j in sources for sources in wiring.cells)
+        if _holds(border) and readers != 1:
+            raise ValueError(f"the border above module {j + 1} holds batches for one reader; it has {readers}")
+    return passed
+
+
+def _holds(border):
+    return border is not None and border.holds
+
+
+def _shared(reader, ways):
+    """The borders that all `ways`, {cell read: borders on its way}, have passed."""
+    first, *others = ways.values() or [frozenset()]
+    if any(way != first for way in others):
+        raise ValueError(f"{reader} reads modules {[s + 1 for s in ways]}, and a border that holds batches stands on "
+                         "the way of some only: features of different images would meet")
+    return frozenset(first)
