@@ -100,9 +100,9 @@ class Watched(TrainingWalk):
         self.net.seen.append(("loss", connected(loss.grad_fn)))
         super().back(loss)
 
-    def through(self, graph, *rest):
+    def carry(self, graph, *rest):
         self.net.seen.append((graph.cell.number - 1, connected(graph.root().grad_fn)))
-        return super().through(graph, *rest)
+        return super().carry(graph, *rest)
 
 
 def test_every_graph_holds_one_module_or_one_head(net, method, batch):
