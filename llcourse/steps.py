@@ -41,6 +41,11 @@ class FastStep(EagerStep):
     A small network at a large batch is bound by launches and by memory traffic: compiling fuses BatchNorm, ReLU and
     additions, a graph takes the launches away. Only batches of the first one's shape go this way; a ragged last one
     runs eagerly, and so does evaluation, on the same parameters.
+
+    On a CPU it does not pay. ResNet-32, batch 128, two threads: compiled steps took 1.05 (K = 1), 1.14 (K = 4) and 1.53
+    (K = 16, linear heads) of the eager ones' time. The convolutions are the same library calls either way. What is left
+    to fuse is a seventh of a step, and the code generated for BatchNorm's sums over channels_last maps is slower than
+    PyTorch's own kernels: at K = 16 about 250 ms a step against 45.
     """
 
     def __init__(self, net, recipe, compiled=True):

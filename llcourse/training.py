@@ -31,7 +31,7 @@ class Run:
 
     Every random choice of an epoch follows from (seed, epoch), so a resumed run repeats an uninterrupted one bit for
     bit. Moves `net` to the images' device and to channels_last. fast: compile the modules and, on a GPU, replay each
-    step as a CUDA graph (see steps.FastStep): worth its minute of preparation where a run takes many.
+    step as a CUDA graph (see steps.FastStep): worth its minute of preparation on a GPU where a run takes many.
     """
 
     def __init__(self, net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, fast=False):
