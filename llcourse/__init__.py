@@ -12,8 +12,8 @@ from importlib import import_module
 
 __version__ = "0.1.0"
 
-_MODULES = ("cost", "course", "data", "heads", "measure", "networks", "panels", "plots", "reach", "reproduce",
-            "schedules", "timeline")
+_MODULES = ("borders", "cost", "course", "data", "heads", "measure", "networks", "objectives", "panels", "plots",
+            "reach", "reproduce", "schedules", "timeline", "wiring")
 _NAMES = {"LocalNetwork": "local", "Recipe": "recipe", "History": "history", "Run": "training", "train": "training",
           "NonFiniteLoss": "training"}
 

@@ -53,7 +53,8 @@ class Graph:
         self.cell, self.leaves, self.output = cell, leaves, out.detach()
         self._out = out
 
-    def _nothing_to_do(self):
+    @property
+    def unused(self):
         """The module handed its input on as it is, and nothing below asks for a gradient: no weight was used."""
         return not self._out.requires_grad and any(self._out is leaf for leaf in self.leaves.values())
 
@@ -69,8 +70,6 @@ class Graph:
 
         trains: whether the module's parameters get theirs, added to `.grad`.   last: drop the graph afterwards.
         """
-        if self._nothing_to_do():
-            return {}
         out, wanted = self.root(), [self.leaves[s] for s in sources]
         if last:
             self._out = None
@@ -92,9 +91,14 @@ def taken(leaf):
 def untouched(name, f, *tensors):
     """f(*tensors). ValueError if it wrote to one of them, which others read too."""
     watched = [] if torch.is_inference_mode_enabled() else tensors
-    before = [tensor._version for tensor in watched]
-    out = f(*tensors)
-    if before != [tensor._version for tensor in watched]:
+    before, refused = [tensor._version for tensor in watched], None
+    try:
+        out = f(*tensors)
+    except RuntimeError as error:
+        if "a leaf Variable that requires grad" not in str(error):
+            raise
+        refused = error  # PyTorch's own guard, where the input asks for a gradient
+    if refused or before != [tensor._version for tensor in watched]:
         raise ValueError(f"{name} changes its input in place, which heads and modules beside it read too: let it work "
-                         "on a copy (layers such as nn.ReLU: inplace=False)")
+                         "on a copy (layers such as nn.ReLU: inplace=False)") from refused
     return out

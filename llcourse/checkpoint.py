@@ -8,8 +8,6 @@ from safetensors.torch import save_file
 
 from .atomic import replacing
 
-PLAIN = bool, int, float, str, tuple  # what a setting of a layer, an objective or a border may be
-
 
 class CheckpointError(RuntimeError):
     """A checkpoint that cannot be read or belongs to another run; the message says which and what to do."""
@@ -36,7 +34,16 @@ def digest(net):
     """Changes with all that a network is made of but its weights: layers, settings, wiring, parameters' shapes."""
     parts = [repr(net), repr(net.wiring)]
     for name, module in net.named_modules():
-        settings = {k: v for k, v in vars(module).items() if k[0] != "_" and k != "training" and isinstance(v, PLAIN)}
+        settings = {k: v for k, v in vars(module).items() if k[0] != "_" and k != "training" and _plain(v)}
         parts.append(f"{name} {type(module).__name__} {sorted(settings.items())}")
     parts += [f"{name} {tuple(p.shape)} {p.dtype} {p.requires_grad}" for name, p in net.named_parameters()]
     return sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+
+def _plain(value):
+    """Whether this may be a setting: a number, a text, None, or a collection of them."""
+    if isinstance(value, dict):
+        return all(map(_plain, [*value, *value.values()]))
+    if isinstance(value, (list, tuple)):
+        return all(map(_plain, value))
+    return value is None or isinstance(value, (bool, int, float, str))

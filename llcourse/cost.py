@@ -31,7 +31,12 @@ def count(module, *shapes):
 def modules(net, shape):
     """[(cost of module j, cost of head j), ...] of a LocalNetwork on images of `shape`; a head alone has a module of
     cost 0."""
-    shapes, given, rows = {}, {IMAGE: shape}, []  # what heads read, and what other modules read
+    return _counted(net, shape)[0]
+
+
+def _counted(net, shape):
+    """The rows of `modules`, and {cell: shape of what other cells read of it}, which borders may change."""
+    shapes, given, rows = {}, {IMAGE: shape}, []
     for i, read in enumerate(net.wiring.heads):
         body = Cost(0, 0, None)
         if i < net.K:
@@ -39,7 +44,7 @@ def modules(net, shape):
             shapes[i] = body.shape
             given[i] = body.shape if net.borders[i] is None else count(net.borders[i], body.shape).shape
         rows.append((body, count(net.heads[i], *(shapes[s] for s in read))))
-    return rows
+    return rows, given
 
 
 def training_macs(net, shape):
@@ -78,15 +83,16 @@ def messages(net, shape):
 
     Readers are other modules and heads that do not sit on the module itself.
     """
-    rows, up, down = modules(net, shape), Counter(), Counter()
+    (rows, given), up, down = _counted(net, shape), Counter(), Counter()
+    own = {j: 4 * torch.Size(body.shape).numel() for j, (body, _) in enumerate(rows[: net.K])}
+    crossed = {j: 4 * torch.Size(of).numel() for j, of in given.items()}
     for step in net.plan():
         if isinstance(step, Forward):
-            up.update(net.wiring.cells[step.cell])
+            up.update({s: crossed[s] for s in net.wiring.cells[step.cell]})
         elif isinstance(step, Losses):
             for i, wants in zip(step.losses, step.wants):
-                up.update(s for s in net.wiring.heads[i] if s != i)
-                down.update(s for s in wants if s != i)
+                up.update({s: own[s] for s in net.wiring.heads[i] if s != i})
+                down.update({s: own[s] for s in wants if s != i})
         elif isinstance(step, Pull):
-            down.update(step.sources)
-    sizes = [4 * torch.Size(body.shape).numel() for body, _ in rows[: net.K]]
-    return [(up[j] * size, down[j] * size) for j, size in enumerate(sizes)]
+            down.update({s: own[s] for s in step.sources})
+    return [(up[j], down[j]) for j in own]

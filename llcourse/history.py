@@ -24,12 +24,12 @@ class History:
     @property
     def accuracy(self):
         """Test accuracy of the last head after the last epoch, in percent."""
-        return self.rows[-1]["accuracy"][-1]
+        return self.accuracies[-1]
 
     @property
     def accuracies(self):
         """Test accuracy of every head after the last epoch, in percent."""
-        return self.rows[-1]["accuracy"]
+        return self.rows[-1][self.score]
 
     def column(self, name, module=-1):
         """One figure over the epochs, such as column("accuracy") or column("loss", module=0)."""

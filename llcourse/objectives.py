@@ -27,13 +27,13 @@ class CrossEntropy(nn.Module):
         if not 0 <= label_smoothing <= 1:
             raise ValueError(f"label_smoothing is {label_smoothing}; it lies between 0 and 1")
         self.label_smoothing = label_smoothing
-        self.register_buffer("weight", weight)
+        self.register_buffer("weight", weight, persistent=False)  # a setting, not something learnt
 
     def forward(self, logits, record):
         return F.cross_entropy(logits, record.y, self.weight, label_smoothing=self.label_smoothing)
 
     def extra_repr(self):
-        return f"label_smoothing={self.label_smoothing}" + (", weighted" if self.weight is not None else "")
+        return f"label_smoothing={self.label_smoothing}, weight={None if self.weight is None else self.weight.tolist()}"
 
 
 class Reconstruction(nn.Module):

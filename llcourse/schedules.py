@@ -18,7 +18,8 @@ class Phase:
     epochs: how many.   losses: indices of the losses that are computed.   frozen: modules 0 ... frozen - 1 and their
     heads only run forward, in eval mode.   turns: (steps, generator) -> for each step of an epoch the losses whose turn
     it is, all chance drawn from the torch.Generator; None if it is always everyone's. Cells whose turn it is not run
-    only as far as others read them.
+    only as far as others read them. A cell's learning rate follows its own updates, over epochs x steps of them: with
+    fewer turns than that it does not come to its end.
     """
 
     epochs: int
@@ -29,8 +30,8 @@ class Phase:
     def steps(self, steps, generator):
         """For each of an epoch's steps the losses whose turn it is, () for nobody's; ValueError if they cannot be."""
         if self.turns is None:
-            return [self.losses] * steps
-        turns = [tuple(losses) for losses in self.turns(steps, generator)]
+            return [tuple(self.losses)] * steps
+        turns = [tuple(sorted(set(losses))) for losses in self.turns(steps, generator)]
         strangers = sorted({i for losses in turns for i in losses} - set(self.losses))
         if len(turns) != steps or strangers:
             raise ValueError(f"an epoch of {steps} steps needs as many turns, of losses among {self.losses}; got "

@@ -45,13 +45,15 @@ class FastStep(EagerStep):
     On a CPU it does not pay. ResNet-32, batch 128, two threads: compiled steps took 1.05 (K = 1), 1.14 (K = 4) and 1.53
     (K = 16, linear heads) of the eager ones' time. The convolutions are the same library calls either way. What is left
     to fuse is a seventh of a step, and the code generated for BatchNorm's sums over channels_last maps is slower than
-    PyTorch's own kernels: at K = 16 about 250 ms a step against 45.
+    PyTorch's own kernels: at K = 16 about 250 ms a step against 45. And a compiled module goes back as a whole: where a
+    module goes back twice a step, as under interlocking, it computes its weight gradients twice.
     """
 
     def __init__(self, net, recipe, compiled=True):
         super().__init__(net, recipe)
-        if any(border is not None and border.holds for border in net.borders):
-            raise ValueError("a border that holds batches works step by step: train without fast=True")
+        if any(border is not None and (border.holds or border.shaped_by_batch) for border in net.borders):
+            raise ValueError("a border that holds batches, or has a buffer that only the first batch shapes, works "
+                             "step by step: train without fast=True")
         self.shape, self.graphs, self.fast = None, {}, net
         if compiled:
             from torch._dynamo import config as dynamo  # late: importing it takes seconds
@@ -94,7 +96,8 @@ class FastStep(EagerStep):
     def _capture(self, x, y, losses):
         """Record the step as a CUDA graph; the three steps that warm it up leave no trace."""
         x, y = x.clone(), y.clone()
-        state = [*self.net.state_dict().values(), *self.state().values()]
+        tensors = {**dict(self.net.named_parameters()), **dict(self.net.named_buffers())}
+        state = [*tensors.values(), *self.state().values()]
         before = [t.detach().clone() for t in state]
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
@@ -102,6 +105,9 @@ class FastStep(EagerStep):
             for _ in range(3):
                 super()._update(self.fast, x, y, losses)
         torch.cuda.current_stream().wait_stream(side)
+        if rebound := [name for name, buffer in self.net.named_buffers() if buffer is not tensors[name]]:
+            raise ValueError(f"{', '.join(rebound)}: a step that is captured and replayed goes on with the buffers "
+                             "that it began with; change them in place (copy_, mul_), or train without fast=True")
         with torch.no_grad():
             for tensor, value in zip(state, before):
                 tensor.copy_(value)

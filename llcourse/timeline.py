@@ -52,7 +52,8 @@ def simulate(R, batches, head=0.0, wiring=None):
             elif isinstance(step, Losses):
                 for i, wants in zip(step.losses, step.wants):
                     ready = max(there[s] for s in wiring.heads[i])
-                    end = run(max(wiring.heads[i]), "backward", b, ready, 3 * head if i < len(R) - 1 else 0)
+                    worker = i if i < R.shape[1] else max(wiring.heads[i])
+                    end = run(worker, "backward", b, ready, 3 * head if i < len(R) - 1 else 0)
                     gradient.update(((i, s), end) for s in wants)
             elif isinstance(step, Pull):
                 ready = max(gradient[i, step.cell] for i in {*step.trains, *step.message})

@@ -61,16 +61,16 @@ class Run:
             "recipe": json.loads(json.dumps(asdict(self.recipe))),
             "fast": fast, "precision": str(net.precision), "device": self.device.type, "reach": net.reach.tolist(),
             "images": images.digest(), "network": checkpoints.digest(net)}
-        self._made_of = [*net.modules(), *net.parameters()]
+        self._made_of, self._network = [*net.modules(), *net.parameters()], self.config["network"]
 
     def _refuse_changes(self):
         """ValueError if the network would train something else than the configuration says."""
         parts = [*self.net.modules(), *self.net.parameters()]
-        declared = str(self.net.precision), self.net.reach.tolist()
+        declared = str(self.net.precision), self.net.reach.tolist(), checkpoints.digest(self.net)
         same = len(parts) == len(self._made_of) and all(map(operator.is_, parts, self._made_of))
-        if not same or declared != (self.config["precision"], self.config["reach"]):
+        if not same or declared != (self.config["precision"], self.config["reach"], self._network):
             raise ValueError("since this Run was made its network has got another module, head, objective, border, "
-                             "reach or precision; declare first, then make a Run")
+                             "setting, reach or precision; declare first, then make a Run")
 
     def fit(self, checkpoint=None, label="training"):
         """Train to the end and return the history; with `checkpoint`, save to that file at ends of epochs.
@@ -107,6 +107,8 @@ class Run:
             if checkpoint and isinstance(error, KeyboardInterrupt):
                 self.save(checkpoint)
             raise
+        finally:
+            self._network = checkpoints.digest(self.net)  # what training itself changes is no change
 
     def _epoch(self, bar, stop):
         began, done, phase_index = time.perf_counter(), len(self.history.rows), 0

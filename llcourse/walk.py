@@ -40,7 +40,7 @@ class Walk:
         """What the border above cell s makes of its features: once a batch, however many cells read it."""
         if s not in self.given:
             border = self.net.borders[s]
-            self.given[s] = h if border is None else border(h)
+            self.given[s] = h if border is None else untouched(f"border {s + 1}", border, h)
         return self.given[s]
 
     def forget(self, step):
@@ -111,7 +111,7 @@ class TrainingWalk(Walk):
         """Every message for this pass, added up, goes through the cell at once."""
         graph, wanted = self.graphs.get(step.cell), step.message or step.trains
         messages = [message for i, message in self.inbox[step.cell] if i in wanted]
-        if messages:  # else their losses missed this turn, or do not depend on the cell
+        if messages and not graph.unused:  # else their losses missed this turn, or do not depend on the cell
             message = messages[0] if len(messages) == 1 else sum(messages[1:], messages[0])
             for s, gradient in self.carry(graph, message, bool(step.trains), step.sources, step.last).items():
                 self.deliver(wanted[0], s, gradient)

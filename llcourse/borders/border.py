@@ -34,13 +34,19 @@ class Border(nn.Module):
         """Training: a Sample for the reader, or None where there is none yet; the reader then misses its turn."""
         raise NotImplementedError(f"{type(self).__name__} holds batches and needs a take()")
 
+    @property
+    def shaped_by_batch(self):
+        """Names of the buffers that were registered as None."""
+        return self.__dict__.get("_shaped_by_batch", ())
+
     def register_buffer(self, name, tensor, persistent=True):
-        if tensor is None and persistent:  # a plain attribute of a module would be taken for a setting
-            self.__dict__.setdefault("_shaped_by_batch", []).append(name)
+        if tensor is None and persistent:
+            self._shaped_by_batch = (*self.shaped_by_batch, name)
         super().register_buffer(name, tensor, persistent)
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
-        for name in self.__dict__.get("_shaped_by_batch", ()):  # a state of before the first batch, or of after it
-            saved = state_dict.get(prefix + name)
-            self._buffers[name] = None if saved is None else saved.clone()
+        for name in self.shaped_by_batch:  # a state of before the first batch, or of after it, replaces the other
+            saved, here = state_dict.get(prefix + name), self._buffers[name]
+            if saved is None or here is None or saved.shape != here.shape:
+                self._buffers[name] = None if saved is None else saved.clone()
         super()._load_from_state_dict(state_dict, prefix, *args)

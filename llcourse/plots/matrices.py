@@ -100,7 +100,8 @@ def gradients(net, images, parts=None):
         parts = {name: named[name] for i in range(len(net.heads))
                  for name in (f"module {i + 1}", f"head {i + 1}") if name in named}
     measured = measure.reach(net, images, parts=parts)
-    norms, widths = measured.norms, [len(measured.tensors[part]) for part in measured.parts]
+    smallest = min([norm for norm in measured.norms.flat if norm > 0], default=1.0)
+    norms, widths = np.maximum(measured.norms, smallest), [len(measured.tensors[part]) for part in measured.parts]
     figure, axes = plt.subplots(figsize=(8, 1.1 + 0.34 * len(norms)))
     cells = axes.pcolormesh(np.ma.masked_invalid(norms), norm=LogNorm(), cmap=sns.color_palette("crest", as_cmap=True),
                             edgecolor="white", linewidth=0.6)

@@ -1,6 +1,7 @@
 """One run of a suite: trained, resumed where it stopped, and written to one JSON file."""
 
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass
 
 import torch
@@ -92,8 +93,10 @@ def seconds_left(run):
                 epochs = min(phase.epochs, max(0, end - len(run.history.rows)))
                 if epochs:
                     run.freeze(phase)
-                    (one,) = round_robin([lambda losses=phase.losses: run.step(x, y, still, losses)], 4, run.device)
-                    seconds += epochs * run.steps_per_epoch * one
+                    turns = Counter(phase.steps(run.steps_per_epoch, torch.Generator().manual_seed(0)))
+                    steps = [lambda losses=losses: run.step(x, y, still, losses) for losses in turns if losses]
+                    each = round_robin(steps, 4, run.device)
+                    seconds += epochs * sum(n * one for n, one in zip((turns[t] for t in turns if t), each))
         finally:
             run.net.train()
             run.restore(before)

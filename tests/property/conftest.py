@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from llcourse import networks, reach
+from llcourse import networks, reach, wiring
 
 NETWORKS = {
     "resnet8": (lambda: networks.resnet(8, width=4, shape=(3, 16, 16)), (1, 2, 4)),
@@ -11,16 +11,8 @@ NETWORKS = {
     "resnet32": (lambda: networks.resnet(32, width=2, shape=(3, 16, 16)), (16,)),
     "cnn6": (lambda: networks.cnn6(width=4, shape=(3, 16, 16)), (2, 6)),
 }
-REACHES = {
-    "backprop": reach.backprop,
-    "local": reach.local,
-    "chunked": lambda K: reach.chunked(K, min(2, K)),
-    "overlapping 2": lambda K: reach.overlapping(K, min(2, K)),
-    "overlapping 3": lambda K: reach.overlapping(K, min(3, K)),
-    "interlocking 2": lambda K: reach.interlocking(K, min(2, K)),
-    "interlocking 3": lambda K: reach.interlocking(K, min(3, K)),
-    "deep supervision": reach.deep_supervision,
-}
+REACHES = {name: method.reach for name, method in reach.METHODS.items() if method.wiring is wiring.chain}
+REACHES["Overlapping, 3-wide"] = lambda K: reach.overlapping(K, min(3, K))
 
 
 @pytest.fixture(params=[(name, K) for name, (_, Ks) in NETWORKS.items() for K in Ks], ids=lambda p: f"{p[0]}-K{p[1]}")

@@ -20,6 +20,7 @@ def test_auto_takes_the_winner_and_says_why(monkeypatch, ratio, dtype):
 
 
 def test_the_measurement_is_made_once_and_draws_no_random_numbers():
+    precision.bfloat16_ratio.cache_clear()
     before = torch.get_rng_state()
     first = precision.bfloat16_ratio("cpu")
     assert 0.05 < first < 50 and torch.equal(before, torch.get_rng_state())

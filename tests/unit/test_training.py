@@ -336,16 +336,22 @@ def test_fast_steps_send_the_same_messages(images, R, without_compiler):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="steps are captured on a GPU, and there is none")
-@pytest.mark.parametrize("R", [reach.backprop(4), reach.local(4), reach.overlapping(4, 2),
-                               reach.interlocking(4, 3)], ids=str)
-def test_captured_steps_compute_what_eager_steps_do(images, R):
+@pytest.mark.parametrize("compiled", [False, True], ids=["captured", "compiled and captured"])
+@pytest.mark.parametrize("recipe", [PLAIN, ADAMW], ids=["sgd", "adamw"])
+@pytest.mark.parametrize("R", [reach.backprop(4), reach.local(4), reach.overlapping(4, 2), reach.interlocking(4, 3)],
+                         ids=str)
+def test_captured_steps_compute_what_eager_steps_do(images, R, recipe, compiled):
+    """At learning rates that differ by cell and step, with turns between, and with a ragged batch."""
     x, y = (tensor.cuda() for tensor in next(images.test_batches(24)))
-    eager, captured = (network(4, method=R).cuda() for _ in range(2))
-    steps = EagerStep(eager, PLAIN), FastStep(captured, PLAIN, compiled=False)
-    for _ in range(3):
-        losses = [step(x, y, [0.05] * 4, net.losses) for step, net in zip(steps, (eager, captured))]
-        assert losses[0].keys() == losses[1].keys()
-    assert all(torch.allclose(p, q, atol=1e-5) for p, q in zip(eager.parameters(), captured.parameters()))
+    nets = [network(4, method=R).cuda() for _ in range(2)]
+    steps = EagerStep(nets[0], recipe), FastStep(nets[1], recipe, compiled)
+    turns = [nets[0].losses, nets[0].losses, nets[0].losses[-1:], nets[0].losses]
+    for n, turn in enumerate(turns):
+        size, lrs = (24, 24, 24, 17)[n], [recipe.lr * (1 + j + n) / 8 for j in range(4)]
+        eager, fast = (step(x[:size], y[:size], lrs, turn) for step in steps)
+        assert list(eager) == list(fast)
+        assert [v.item() for v in fast.values()] == pytest.approx([v.item() for v in eager.values()], rel=1e-3)
+    assert all(torch.allclose(p, q, atol=1e-4) for p, q in zip(nets[0].parameters(), nets[1].parameters()))
 
 
 def test_seconds_left_are_measured_and_leave_no_trace(images):

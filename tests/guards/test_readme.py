@@ -1,0 +1,28 @@
+"""The README's table of training steps: what can be computed again is what it says."""
+
+import re
+
+import pytest
+import torch
+
+from llcourse import cost, measure, networks, paths
+from llcourse.bench import CONFIGURATIONS
+
+ROW = re.compile(r"^(\D+(?:\d[^\d\s]* ?\w*)?) +(\d+) +\d+  (\S+) +eager +[\d.]+ +([\d.]+) +([\d.]+) +(\d+) +\d+$")
+ROWS = {(m[1].strip(), int(m[2]), m[3]): m.groups()[3:] for line in
+        (paths.root() / "README.md").read_text(encoding="utf-8").splitlines() if (m := ROW.match(line))}
+
+
+def test_every_configuration_has_its_row():
+    assert list(ROWS) == [(method, K, head) for method, K, head, _ in CONFIGURATIONS]
+
+
+@pytest.mark.parametrize("method, K, head, constructor", CONFIGURATIONS, ids=lambda part: str(part)[:20])
+def test_counts_and_kept_bytes(method, K, head, constructor):
+    floor, exact, kept = ROWS[method, K, head]
+    whole, net = networks.resnet(32).cut(1), networks.resnet(32).cut(K, head, constructor(K))
+    net.to(memory_format=torch.channels_last)
+    x, y = torch.zeros(32, 3, 32, 32).contiguous(memory_format=torch.channels_last), torch.zeros(32, dtype=torch.long)
+    assert f"{cost.training_macs(net, (3, 32, 32)) / cost.training_macs(whole, (3, 32, 32)):.2f}" == floor
+    assert f"{cost.exact_macs(net, (3, 32, 32)) / cost.exact_macs(whole, (3, 32, 32)):.2f}" == exact
+    assert abs(4 * measure.saved_bytes(net, x, y) / 2**20 - int(kept)) < 1  # a quarter of the table's batch
