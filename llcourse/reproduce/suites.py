@@ -102,7 +102,8 @@ SUITES = {
          Configuration("DGL", 4, "1c2f"),
          Configuration("DGL", 10, "1c2f"),
          Configuration("Sequential greedy", 4, "1c2f", schedule="sequential"),
-         Configuration("DGL", 2, "1c2f")),
+         Configuration("DGL", 2, "1c2f"),
+         Configuration("Random prefix", 4, "1c2f", schedule="last only")),
         SHORT),
     "dgl-short-float32": Suite(
         "ResNet-20, CIFAR-10", partial(networks.resnet, 20), Recipe(precision="float32"), 20,

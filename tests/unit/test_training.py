@@ -78,7 +78,7 @@ class Interrupting:
             yield pair
 
 
-@pytest.mark.parametrize("schedule, epochs", [("synchronous", 4), ("sequential", 2)])
+@pytest.mark.parametrize("schedule, epochs", [("synchronous", 4), ("sequential", 2), ("last only", 4)])
 def test_an_interrupted_run_goes_on_bit_for_bit(images, schedule, epochs):
     whole, broken = network(), network()
     expected = train(whole, images, epochs, schedule=schedule, recipe=PLAIN)
@@ -146,7 +146,8 @@ def test_an_interrupt_at_any_line_loses_nothing(images, ctrl_c, presses):
 
 
 @pytest.mark.parametrize("schedule, epochs, recipe", [
-    ("synchronous", 4, PLAIN), ("sequential", 2, PLAIN), ("synchronous", 4, Recipe(batch=24, precision="float32")),
+    ("synchronous", 4, PLAIN), ("sequential", 2, PLAIN), ("last only", 4, PLAIN),
+    ("synchronous", 4, Recipe(batch=24, precision="float32")),
     ("synchronous", 4, Recipe(batch=24, precision="bfloat16")),
     ("synchronous", 4, Recipe(batch=24, lr=0.003, optimizer="adamw")),
     ("sequential", 2, Recipe(batch=24, lr=0.003, optimizer="adamw")),
@@ -273,8 +274,23 @@ def test_sequential_needs_local_reach(images):
         train(network(method=reach.backprop(2)), images, 1, schedule="sequential")
 
 
+def test_last_only_learns_on_a_random_prefix(images):
+    """The same as backprop in a network whose prefix needs no gradient; BatchNorm there follows the images."""
+    net, by_hand = network(K=3), network(K=3, method=reach.backprop(3))
+    by_hand.body[:2].requires_grad_(False)
+    before = weights(net)
+    history = train(net, images, 2, schedule="last only", recipe=PLAIN)
+    expected = train(by_hand, images, 2, recipe=PLAIN)
+    assert same(weights(net), weights(by_hand)) and history.accuracy == expected.accuracy
+    moved = {name for name, tensor in weights(net).items() if not torch.equal(tensor, before[name])}
+    assert all(name.startswith(("body.2.", "heads.2.")) or ".running_" in name or ".num_batches" in name
+               for name in moved)
+    assert any(name.startswith("body.0.") for name in moved) and any(name.startswith("heads.2.") for name in moved)
+    assert history.accuracies[:2] == [None, None] and history.rows[-1]["loss"][:2] == [None, None]
+
+
 def test_unknown_schedules_are_named(images):
-    with pytest.raises(ValueError, match="'cyclic'.*synchronous, sequential"):
+    with pytest.raises(ValueError, match="'cyclic'.*synchronous, sequential, last only"):
         train(network(), images, 1, schedule="cyclic")
 
 
@@ -311,7 +327,8 @@ def without_compiler(monkeypatch):
 ADAMW = Recipe(batch=24, lr=0.003, optimizer="adamw", augment=False)
 
 
-@pytest.mark.parametrize("schedule, recipe", [("synchronous", PLAIN), ("sequential", PLAIN), ("synchronous", ADAMW)])
+@pytest.mark.parametrize("schedule, recipe", [("synchronous", PLAIN), ("sequential", PLAIN), ("last only", PLAIN),
+                                              ("synchronous", ADAMW)])
 def test_fast_steps_compute_what_eager_steps_do(images, schedule, recipe, without_compiler):
     whole, compiled = network(), network()
     expected = train(whole, images, 2, schedule=schedule, recipe=recipe)
