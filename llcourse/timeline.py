@@ -13,7 +13,8 @@ from . import reach as reaches
 from . import wiring as wirings
 from .routes import Forward, Losses, Pull, plan
 
-Task = namedtuple("Task", "worker kind batch start end")  # worker and batch from 0; kind: "forward" or "backward"
+Task = namedtuple("Task", "worker kind batch start end phase", defaults=(0,))
+# worker, batch and phase from 0; kind: "forward", "backward", or "repeat": a forward through a module that is frozen
 
 
 def simulate(R, batches, head=0.0, wiring=None):
@@ -63,16 +64,31 @@ def simulate(R, batches, head=0.0, wiring=None):
 
 
 def sequential(K, batches_per_module, head=0.0):
-    """Greedy layer-wise training: module 1 alone, then module 2 on the frozen module 1, and so on."""
-    tasks, now = [], 0.0
-    for trained in range(K):
+    """Greedy layer-wise training: phase 1 trains module 1, phase 2 module 2 behind the frozen module 1, and so on.
+
+    Whatever can overlap does: a frozen worker forwards the batches of all later phases as soon as its weights are final
+    and its input is there, so only the training itself is a chain. These forwards, of kind "repeat", train nothing: with
+    fresh augmentation no phase can use the outputs of the one before.   head: as in `simulate`.
+
+    >>> tasks = sequential(4, batches_per_module=2)
+    >>> max(task.end for task in tasks), sum(task.kind == "repeat" for task in tasks)
+    (27.0, 12)
+    """
+    free, tasks = np.zeros(K), []
+
+    def run(worker, kind, b, phase, ready, duration):
+        start = max(ready, free[worker])
+        free[worker] = start + duration
+        tasks.append(Task(worker, kind, phase * batches_per_module + b, float(start), float(free[worker]), phase))
+        return free[worker]
+
+    for phase in range(K):
         for b in range(batches_per_module):
-            for j in range(trained + 1):
-                tasks.append(Task(j, "forward", b, now, now + 1))
-                now += 1
-            duration = 2 + (3 * head if trained < K - 1 else 0)
-            tasks.append(Task(trained, "backward", b, now, now + duration))
-            now += duration
+            ready = 0.0
+            for frozen in range(phase):
+                ready = run(frozen, "repeat", b, phase, ready, 1)
+            run(phase, "forward", b, phase, ready, 1)
+            run(phase, "backward", b, phase, ready, 2 + (3 * head if phase < K - 1 else 0))
     return tasks
 
 

@@ -62,6 +62,25 @@ def test_no_worker_does_two_things_at_once(constructor):
         assert mine and all(a.end <= b.start for a, b in zip(mine, mine[1:]))
 
 
-def test_sequential_training_in_numbers():
-    tasks = timeline.sequential(2, 3)
-    assert max(t.end for t in tasks) == 3 * (1 + 2) + 3 * (2 + 2)
+@pytest.mark.parametrize("K, batches", [(1, 3), (2, 3), (4, 2), (5, 4)])
+def test_sequential_training_is_a_chain_of_trainings_and_one_forward_between_two(K, batches):
+    """By hand: each phase trains for 3 units a batch; between two lies the forward of the module just frozen."""
+    tasks = timeline.sequential(K, batches)
+    assert max(t.end for t in tasks) == 3 * batches * K + (K - 1)
+    assert sum(t.kind == "repeat" for t in tasks) == batches * K * (K - 1) / 2
+    assert sum(t.kind == "forward" for t in tasks) == sum(t.kind == "backward" for t in tasks) == batches * K
+
+
+def test_sequential_training_waits_for_what_it_needs():
+    tasks = timeline.sequential(4, 3, head=0.5)
+    ends = {(t.worker, t.phase, t.batch): t.end for t in tasks}
+    trained = {p: max(t.end for t in tasks if t.worker == t.phase == p) for p in range(4)}
+    for t in tasks:
+        assert t.kind == ("repeat" if t.worker < t.phase else t.kind)
+        assert t.kind != "repeat" or t.start >= trained[t.worker]  # frozen weights are final weights
+        if t.worker and t.kind != "backward":
+            assert t.start >= ends[t.worker - 1, t.phase, t.batch]
+    for worker in range(4):
+        mine = [t for t in tasks if t.worker == worker]
+        assert all(a.end <= b.start for a, b in zip(mine, mine[1:]))
+    assert trained[3] - min(t.start for t in tasks if t.worker == t.phase == 3) == 9  # the last head costs nothing
