@@ -79,7 +79,7 @@ SHORT = "none, this is a scale made for two CPU cores"
 SUITES = {
     "dgl-table": Suite(
         "ResNet-32, CIFAR-10", partial(networks.resnet, 32),
-        Recipe(batch=1024, lr=0.8, weight_decay=1e-4, warmup=10), 160,
+        Recipe(batch=1024, lr=0.8, weight_decay=1e-4, warmup=10, curve="infopro"), 160,
         (Configuration("Backprop", published=(7.37, 0.10)),
          Configuration("DGL", 4, "1c2f", published=(11.48, 0.20)),
          Configuration("Greedy SL", 4, published=(16.07, 0.46)),
@@ -92,7 +92,7 @@ SUITES = {
         INFOPRO),
     "dgl-heads": Suite(
         "six-layer CNN, CIFAR-10", networks.cnn6,
-        Recipe(batch=128, lr=0.1, nesterov=False, warmup=0, drops=(0.3, 0.6, 0.9)), 50,
+        Recipe(batch=128, lr=0.1, nesterov=False, warmup=0, curve="steps", drops=(0.3, 0.6, 0.9)), 50,
         tuple(Configuration("DGL", 6, head) for head in ("mlp-sr", "mlp", "cnn", "linear"))
         + (Configuration("Backprop"),),
         "none that we could verify; the study is section 5.1 of DGL (Belilovsky et al. 2020)"),
