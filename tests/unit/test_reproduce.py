@@ -29,7 +29,7 @@ TINY = Suite(
     Recipe(batch=24, precision="float32"), 2,
     (Configuration("Backprop", published=(20.0, 0.5)), Configuration("DGL", 2, "linear", published=(30.0, 0.5)),
      Configuration("Sequential greedy", 2, schedule="sequential")),
-    "a test")
+    "a test", {"std": (0.3, 0.2, 0.1), "padding": "zeros"}, "It is a test.")
 
 
 @pytest.fixture
@@ -71,6 +71,17 @@ def test_what_the_infopro_paper_reports():
         precision="float32")
 
 
+def test_the_preparation_of_the_authors_code():
+    """Their normalisation and the padding of their crops; what a suite does not name is the image set's own."""
+    table, heads = suites.SUITES["dgl-table"], suites.SUITES["dgl-heads"]
+    assert [round(255 * m, 4) for m in table.images["mean"]] == [125.3, 123.0, 113.9]
+    assert [round(255 * s, 4) for s in table.images["std"]] == [63.0, 62.1, 66.7] and "padding" not in table.images
+    assert heads.images == {"std": (0.2023, 0.1994, 0.2010), "padding": "zeros"}
+    assert (table.network().initialisation, heads.network().initialisation) == ("he", "pytorch")
+    assert heads.recipe == Recipe(batch=128, lr=0.1, momentum=0.9, nesterov=False, weight_decay=5e-4, warmup=0,
+                                  curve="steps", drops=(0.3, 0.6, 0.9), precision="float32")
+
+
 def test_a_suite_is_recorded_and_a_second_call_makes_nothing_again(tiny, capsys):
     assert main(["reproduce", "tiny", "--seeds", "2"]) == 0
     files = sorted(tiny.iterdir())
@@ -79,6 +90,8 @@ def test_a_suite_is_recorded_and_a_second_call_makes_nothing_again(tiny, capsys)
     for file in files:
         jsonschema.validate(results.read(file), SCHEMA)
     first = results.read(tiny / "dgl-k2-linear-seed0.json")
+    assert first["images"] == {"mean": [0.5] * 3, "std": [0.3, 0.2, 0.1], "padding": "zeros"}
+    assert first["initialisation"] == "he"
     assert first["configuration"]["reach"] == reach.local(2).tolist() and len(first["history"]) == 2
     assert first["error"] == pytest.approx(100 - first["history"][-1]["accuracy"][-1], abs=0.01)
     printed = capsys.readouterr().out
@@ -89,11 +102,11 @@ def test_a_suite_is_recorded_and_a_second_call_makes_nothing_again(tiny, capsys)
     assert [f.stat().st_mtime_ns for f in files] == times
 
 
-def test_a_killed_run_goes_on_where_it_stopped(tiny, monkeypatch, images):
+def test_a_killed_run_goes_on_where_it_stopped(tiny, monkeypatch):
     run.execute(job())
     expected = untimed(job().file)
     job().file.unlink()
-    batches, left = images.batches, iter(range(4))  # three steps an epoch: killed in the second
+    batches, left = data.Images.batches, iter(range(4))  # three steps an epoch: killed in the second
 
     def killed(*args, **kwargs):
         for pair in batches(*args, **kwargs):
@@ -101,11 +114,11 @@ def test_a_killed_run_goes_on_where_it_stopped(tiny, monkeypatch, images):
                 raise SystemExit
             yield pair
 
-    monkeypatch.setattr(images, "batches", killed)
+    monkeypatch.setattr(data.Images, "batches", killed)
     with pytest.raises(SystemExit):
         run.execute(job())
     assert job().checkpoint.exists() and not job().file.exists()
-    monkeypatch.setattr(images, "batches", batches)
+    monkeypatch.setattr(data.Images, "batches", batches)
     seen = []
     monkeypatch.setattr(run.Run, "_epoch", lambda *args, epoch=run.Run._epoch: seen.append(1) or epoch(*args))
     run.execute(job())
