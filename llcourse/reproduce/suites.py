@@ -94,9 +94,9 @@ SUITES = {
          Configuration("Greedy SL", 8, published=(21.19, 0.52))),
         INFOPRO,
         {"mean": (125.3 / 255, 123.0 / 255, 113.9 / 255), "std": (63.0 / 255, 62.1 / 255, 66.7 / 255)},
-        "Recipe, images, networks and heads are those of the authors' code; the weight of its local losses in the rows "
-        "published here is in no file of it: ours is 1. It prints the best epoch's accuracy on the test images; which "
-        "epoch the published errors are of is not said there."),
+        "Recipe, network, heads and how images are prepared are those of the authors' code; the weight of its local "
+        "losses in the rows published here is in no file of it: ours is 1. It prints the best epoch's accuracy on the "
+        "test images; which epoch the published errors are of is not said there."),
     "dgl-heads": Suite(
         "six-layer CNN, CIFAR-10", partial(networks.cnn6, initialisation="pytorch"),
         Recipe(batch=128, lr=0.1, nesterov=False, warmup=0, curve="steps", drops=(0.3, 0.6, 0.9)), 50,
