@@ -29,7 +29,7 @@ class Table:
         self.rows, self.title, self.notes = list(rows), title, [notes] if isinstance(notes, str) else list(notes)
         self.columns = list(dict.fromkeys(column for row in self.rows for column in row))
         decimals = digits if isinstance(digits, dict) else dict.fromkeys(self.columns, digits)
-        if unknown := decimals.keys() - set(self.columns):
+        if self.rows and (unknown := decimals.keys() - set(self.columns)):
             raise ValueError(f"digits names {', '.join(sorted(unknown))}; the columns are {', '.join(self.columns)}")
         self._cells = [[_text(row.get(c), decimals.get(c, 2)) for c in self.columns] for row in self.rows]
         self._right = [n > 0 and (any(_is_number(row.get(column)) for row in self.rows)

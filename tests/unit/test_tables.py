@@ -76,7 +76,7 @@ def test_what_cannot_fit_is_refused(width, fits):
 
 
 def test_without_rows_only_title_and_notes_are_left():
-    assert lines([], notes="nothing is here") == ["nothing is here"]
+    assert lines([], notes="nothing is here", digits={"a": 1}) == ["nothing is here"]
     html = Table([], "Title", "nothing `is` here")._repr_html_()
     assert "<table" not in html and "<p>Title</p>" in html and "<p>nothing <code>is</code> here</p>" in html
 
