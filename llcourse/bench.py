@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from . import cost, measure, networks, reach
 from .recipe import Recipe
 from .steps import EagerStep, FastStep
+from .tables import Table
 from .timing import round_robin
 
 CONFIGURATIONS = [  # (method, K, head, reach)
@@ -78,14 +79,12 @@ def step_rows(device="cpu", depth=32, batch=128, rounds=15):
     return rows
 
 
-def table(rows):
-    """The rows as aligned text."""
-    lines = [f"{'method':<20}{'K':>4}{'G':>3}  {'head':<8}{'step':<23}{'ratio':>6}{'floor':>7}{'exact':>7}"
-             f"{'kept MiB':>11}{'images/s':>10}"]
-    for r in rows:
-        lines.append(f"{r['method']:<20}{r['K']:>4}{r['G']:>3}  {r['head']:<8}{r['step']:<23}{r['ratio']:>6.2f}"
-                     f"{r['floor']:>7.2f}{r['exact']:>7.2f}{r['saved_mb']:>11.0f}{r['images_per_s']:>10.0f}")
-    return "\n".join(lines)
+def table(rows, title=""):
+    """The rows of `step_rows` as a tables.Table."""
+    heads = {"saved_mb": "kept MiB", "images_per_s": "images/s"}
+    return Table([{heads.get(key, key): row[key] for key in (
+        "method", "K", "G", "head", "step", "ratio", "floor", "exact", "saved_mb", "images_per_s")} for row in rows],
+        title, digits={"kept MiB": 0, "images/s": 0})
 
 
 def configure(parser):
@@ -110,5 +109,5 @@ def main(args):
     rows = step_rows(args.device, args.depth, batch, args.rounds)
     where = torch.cuda.get_device_name(args.device) if on_gpu else f"{torch.get_num_threads()} threads, float32"
     print(json.dumps(rows) if args.json else
-          f"ResNet-{args.depth}, batch {batch}, {args.device}, {where}, torch {torch.__version__}\n{table(rows)}")
+          table(rows, f"ResNet-{args.depth}, batch {batch}, {args.device}, {where}, torch {torch.__version__}"))
     return 0

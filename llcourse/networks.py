@@ -1,8 +1,8 @@
 """Image classifiers as explicit chains of named blocks, and cutting a chain into K modules.
 
 A block is the smallest unit that can be a module of its own. `Network.cut` joins blocks into modules and gives each
-module a head. Convolutions start as He et al. (2015) propose, fan-out mode; linear layers as PyTorch's
-own, so that untrained logits are small and the first loss is near the logarithm of the number of classes.
+module a head. Convolutions start as He et al. (2015) propose, fan-out mode, or as INITIALISATIONS says; linear layers
+as PyTorch's own, so that untrained logits are small and the first loss is near the logarithm of the number of classes.
 """
 
 import torch
@@ -15,20 +15,35 @@ from .local import LocalNetwork
 from .wiring import IMAGE
 
 
+def _he(module):
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
+INITIALISATIONS = {  # of a module that PyTorch has just made
+    "he": _he,
+    "pytorch": lambda module: None,
+}
+
+
 class Network(nn.Module):
     """A chain of named blocks and a classifier.
 
     name: for figures and records.   blocks: {name: nn.Module} in order.   classifier: nn.Module from the last block's
     output to logits.   shape: of one image, (3, H, W).   published: {K: names of the blocks before the K - 1 borders}
-    where the literature fixed them.
+    where the literature fixed them.   initialisation: a name in INITIALISATIONS, for the heads of its cuts too; raises
+    ValueError for any other.
     """
 
-    def __init__(self, name, blocks, classifier, classes, shape=(3, 32, 32), published=None):
+    def __init__(self, name, blocks, classifier, classes, shape=(3, 32, 32), published=None, initialisation="he"):
         super().__init__()
+        if initialisation not in INITIALISATIONS:
+            raise ValueError(f"initialisation is {initialisation!r}; it is one of {', '.join(INITIALISATIONS)}")
         self.name, self.classes, self.shape = name, classes, tuple(shape)
         self.block_names, self.published = list(blocks), published or {}
         self.blocks, self.classifier = nn.ModuleList(blocks.values()), classifier
-        self.apply(_initialise)
+        self.initialisation = initialisation
+        self.apply(INITIALISATIONS[initialisation])
 
     def forward(self, x):
         """x: (batch, 3, H, W) -> logits (batch, classes)."""
@@ -69,7 +84,7 @@ class Network(nn.Module):
             shape = count(module, shape).shape
             for parts, made in ((auxiliary, heads.make(head, shape, self.classes)),
                                 (local, objectives.make(objective, shape, self.shape, self.classes))):
-                parts.append(made.apply(_initialise).to(like.device, like.dtype))
+                parts.append(made.apply(INITIALISATIONS[self.initialisation]).to(like.device, like.dtype))
         return LocalNetwork(body, [*auxiliary, self.classifier], reach, [*local, objectives.CrossEntropy()])
 
 
@@ -144,11 +159,12 @@ def vgg6a(classes=10, shape=(3, 32, 32)):
     return Network("VGG6a", blocks, nn.Sequential(nn.Flatten(), nn.Linear(1024, classes)), classes, shape)
 
 
-def cnn6(width=128, classes=10, shape=(3, 32, 32)):
+def cnn6(width=128, classes=10, shape=(3, 32, 32), initialisation="he"):
     """The 6-layer CNN of DGL's head study (Belilovsky et al. 2020, section 5.1): width 1-2-2-4-4-4 times `width`.
 
     Each block is a 3x3 convolution, BatchNorm and ReLU; blocks 2 and 4 begin with 2x2 max-pooling. The classifier
-    pools to 2 x 2 and has two hidden layers.
+    pools to 2 x 2 and has two hidden layers. The study's code starts all layers as PyTorch does, initialisation
+    "pytorch", and its convolutions have biases, which the BatchNorm behind them cancels.
     """
     blocks, channels = {}, shape[0]
     for b, factor in enumerate((1, 2, 2, 4, 4, 4), start=1):
@@ -156,9 +172,4 @@ def cnn6(width=128, classes=10, shape=(3, 32, 32)):
         blocks[str(b)] = nn.Sequential(*pool, *conv(channels, factor * width))
         channels = factor * width
     classifier = nn.Sequential(*heads.mlp(channels, shape[1] // 4, classes, layers=2))
-    return Network("CNN-6", blocks, classifier, classes, shape)
-
-
-def _initialise(module):
-    if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    return Network("CNN-6", blocks, classifier, classes, shape, initialisation=initialisation)

@@ -1,22 +1,23 @@
 """Recipes: the hyper-parameters of a training run."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from .curves import CURVES
 from .optimizers import OPTIMIZERS
 from .precision import PRECISIONS
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Hyper-parameters: an optimizer, a linear warm-up and a cosine to zero (both per step).
+    """Hyper-parameters: an optimizer, a learning rate with its curve over the epochs, a batch.
 
     batch: images a step.   lr: peak learning rate.   optimizer: "sgd" (momentum, nesterov) or "adamw", which reads
-    neither of the two.   warmup: epochs of warm-up from warmup_lr.   drops: shares of the epochs, such as (0.5, 0.75),
-    after which lr falls to a fifth; they replace the cosine.   precision: "float32", "bfloat16" (autocast), or "auto":
-    the faster of the two on the device at hand, which is measured; results then depend on the device.
+    neither of the two.   warmup: epochs of warm-up from warmup_lr.   curve: "cosine" to zero, "steps" or "infopro" (see
+    curves.py).   drops: for "steps", shares of the epochs, such as (0.5, 0.75), after which lr falls to a fifth.
+    precision: "float32", "bfloat16" (autocast), or "auto": the faster of the two on the device at hand, which is
+    measured; results then depend on the device. Raises ValueError for settings that cannot be.
 
     >>> Recipe(lr=0.4, warmup=0).lr_at(10, epochs=20)
     0.2
@@ -29,6 +30,7 @@ class Recipe:
     weight_decay: float = 5e-4
     warmup: float = 1.0
     warmup_lr: float = 0.01
+    curve: str = "cosine"
     drops: tuple = ()
     augment: bool = True
     precision: str = "float32"
@@ -42,14 +44,13 @@ class Recipe:
             raise ValueError(f"precision is {self.precision!r}; it is one of {', '.join(PRECISIONS)}")
         if self.optimizer not in OPTIMIZERS:
             raise ValueError(f"optimizer is {self.optimizer!r}; it is one of {', '.join(OPTIMIZERS)}")
+        if self.curve not in CURVES:
+            raise ValueError(f"curve is {self.curve!r}; it is one of {', '.join(CURVES)}")
+        if bool(self.drops) != (self.curve == "steps"):
+            raise ValueError(f"curve is {self.curve!r} and drops are {self.drops}; \"steps\" has drops, no other has")
         if self.batch < 2:
             raise ValueError(f"batch is {self.batch}; BatchNorm needs at least 2 images")
 
     def lr_at(self, epoch, epochs):
         """Learning rate `epoch` (a float) into a phase of `epochs`."""
-        warmup = min(self.warmup, epochs / 2)
-        if epoch < warmup:
-            return self.warmup_lr + (self.lr - self.warmup_lr) * epoch / warmup
-        if self.drops:
-            return self.lr * 0.2 ** sum(epoch >= share * epochs for share in self.drops)
-        return self.lr * (1 + math.cos(math.pi * (epoch - warmup) / (epochs - warmup))) / 2
+        return CURVES[self.curve](self, epoch, epochs)

@@ -4,6 +4,7 @@ import json
 import os
 
 from .. import results
+from ..tables import Table
 from . import session
 
 
@@ -25,14 +26,10 @@ def claim(text, value, over):
 
 
 def margins(chapter):
-    """Print how far a chapter's claims held over the recorded seeds: threshold, smallest, mean and spread of the
-    values."""
+    """How far a chapter's claims held over the recorded seeds, as a Table: threshold, smallest, mean and spread."""
     recorded = results.read(results.claims_file(chapter))
     if recorded is None:
-        print(f"not yet recorded: python -m llcourse run {chapter} --seeds 10")
-        return
-    claims = recorded["claims"]
-    width = max(len(c["text"]) for c in claims)
-    print(f"{'claim':<{width}}{'needs':>9}{'smallest':>10}{'mean':>9}{'spread':>9}   ({len(recorded['seeds'])} seeds)")
-    for c in claims:
-        print(f"{c['text']:<{width}}{c['over']:>9.2f}{c['min']:>10.2f}{c['mean']:>9.2f}{c['std']:>9.2f}")
+        return Table([], notes=f"not yet recorded: `python -m llcourse run {chapter} --seeds 10`")
+    return Table([{"claim": c["text"], "needs": float(c["over"]), "smallest": float(c["min"]), "mean": float(c["mean"]),
+                   "spread": float(c["std"])} for c in recorded["claims"]],
+                 f"Claims of chapter {chapter} at {len(recorded['seeds'])} seeds")

@@ -3,33 +3,41 @@
 import torch
 
 PAD = 4  # pixels of border, as in He et al. 2015 (Deep residual learning, section 4.2), who pad with zeros
+PADDINGS = ("reflect", "zeros")  # what the border holds: mirrored pixels, or black
 
 
-def augment(x, generator):
-    """Pad each image by 4 reflected pixels, crop it back to its size at a random place, flip half of them.
+def augment(x, generator, padding="reflect"):
+    """Pad each image by 4 pixels, crop it back to its size at a random place, flip half of them.
 
-    x: uint8 (N, H, W, 3); returns the same. `generator`: a torch.Generator on x's device.
+    x: uint8 (N, H, W, 3); returns the same. `generator`: a torch.Generator on x's device.   padding: in PADDINGS.
     """
     places = torch.randint(0, 2 * PAD + 1, (2, len(x)), generator=generator, device=x.device)
     flips = torch.randint(0, 2, (len(x),), generator=generator, device=x.device)
-    return crop_and_flip(x, places[0], places[1], flips.bool())
+    return crop_and_flip(x, places[0], places[1], flips.bool(), padding)
 
 
-def crop_and_flip(x, top, left, flip):
+def crop_and_flip(x, top, left, flip, padding="reflect"):
     """The augmentation at given places: top, left in 0..8, flip bool, each (N,).
 
     No padded image is made: a border pixel is its mirror pixel's index, a flip is reversed columns, and what
-    is left is one gather of pixels.
+    is left is one gather of pixels. Zeros are written over the mirrored border.
     """
     n, height, width, channels = x.shape
     columns = torch.arange(width, device=x.device)
-    columns = torch.where(flip[:, None], width - 1 - columns, columns) + left[:, None]
-    rows = torch.arange(height, device=x.device) + top[:, None]
-    rows = _reflected(rows - PAD, height) + height * torch.arange(n, device=x.device)[:, None]
-    pixels = rows[:, :, None] * width + _reflected(columns - PAD, width)[:, None, :]
-    return x.reshape(-1, channels).index_select(0, pixels.view(-1)).view(x.shape)
+    columns = torch.where(flip[:, None], width - 1 - columns, columns) + left[:, None] - PAD
+    rows = torch.arange(height, device=x.device) + top[:, None] - PAD
+    first = height * torch.arange(n, device=x.device)[:, None]
+    pixels = (_reflected(rows, height) + first)[:, :, None] * width + _reflected(columns, width)[:, None, :]
+    cropped = x.reshape(-1, channels).index_select(0, pixels.view(-1)).view(x.shape)
+    if padding == "zeros":
+        cropped *= (_inside(rows, height)[:, :, None] & _inside(columns, width)[:, None, :])[..., None]
+    return cropped
 
 
 def _reflected(index, size):
     """Indices outside 0..size-1 mirrored at the edge pixels: -1 is 1, size is size - 2."""
     return (size - 1) - ((size - 1) - index.abs()).abs()
+
+
+def _inside(index, size):
+    return (index >= 0) & (index < size)

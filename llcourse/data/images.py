@@ -23,15 +23,19 @@ class Images:
 
     train_x, test_x: uint8 (N, H, W, 3), which a permute turns into channels_last at no cost; train_y, test_y:
     int64 (N,); classes: the names behind the labels; shape: (3, H, W), what a network sees of one image;
-    mean, std: the published constants, per channel, that `normalize` uses; score: test accuracy in percent.
+    mean, std: the constants, per channel, that `normalize` uses; padding: what crops are padded with, in
+    augmentation.PADDINGS; score: test accuracy in percent.
     """
 
     score = ACCURACY
 
-    def __init__(self, name, train_x, train_y, test_x, test_y, classes, source, mean, std):
+    def __init__(self, name, train_x, train_y, test_x, test_y, classes, source, mean, std,
+                 padding="reflect"):
+        if padding not in augmentation.PADDINGS:
+            raise ValueError(f"padding is {padding!r}; it is one of {', '.join(augmentation.PADDINGS)}")
         self.name, self.classes, self.source = name, tuple(classes), source
         self.train_x, self.train_y, self.test_x, self.test_y = train_x, train_y, test_x, test_y
-        self.mean, self.std = mean, std
+        self.mean, self.std, self.padding = tuple(mean), tuple(std), padding
         height, width, channels = train_x.shape[1:]
         self.shape = (channels, height, width)
         # One fused multiply-add over rows of W * 3 values: (x / 255 - mean) / std == x * scale + shift.
@@ -53,9 +57,18 @@ class Images:
         """How many examples an epoch has."""
         return len(self.train_y)
 
+    def prepared(self, *, mean=None, std=None, padding=None):
+        """The same images, the tensors shared, as another code prepares them: its constants, its padding.
+
+        None keeps what is here.
+        """
+        return Images(self.name, self.train_x, self.train_y, self.test_x, self.test_y, self.classes, self.source,
+                      mean or self.mean, std or self.std, padding or self.padding)
+
     def digest(self):
-        """A short name for the contents: other images, or the same in another order, have another."""
-        whole = sha256()
+        """A short name for the contents: other images, the same in another order or prepared otherwise, have
+        another."""
+        whole = sha256(repr((self.mean, self.std, self.padding)).encode())
         for tensor in (self.train_x, self.train_y, self.test_x, self.test_y):
             whole.update(tensor.cpu().numpy().tobytes())
         return whole.hexdigest()[:12]
@@ -77,7 +90,7 @@ class Images:
         for chosen in order.split(batch):
             if len(chosen) > 1:
                 x = self.train_x.index_select(0, chosen)
-                x = augmentation.augment(x, generator) if augment else x
+                x = augmentation.augment(x, generator, self.padding) if augment else x
                 yield self.normalize(x), self.train_y.index_select(0, chosen)
 
     def test_batches(self, batch):

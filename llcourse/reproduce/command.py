@@ -45,7 +45,7 @@ def main(args):
     print(f"{args.suite}: {len(jobs) - len(missing)} of {len(jobs)} runs are there, "
           f"{len(missing)} to make on {device}; results go to {folder(args.suite, epochs)}", flush=True)
     failed = work_off(missing, args.jobs)
-    print("\n" + recorded.table(args.suite, epochs))
+    print(f"\n{recorded.table(args.suite, epochs)}")
     return int(failed)
 
 

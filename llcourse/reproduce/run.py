@@ -58,7 +58,7 @@ def execute(job):
     # of the code this process imported
     made_by, checkpoint = results.provenance(job.command, job.device), job.checkpoint
     torch.set_num_threads(job.threads)
-    images = data.load("cifar10", seed=0, device=job.device)
+    images = data.load("cifar10", seed=0, device=job.device).prepared(**suite.images)
     if images.train_x.is_cuda:
         torch.backends.cudnn.benchmark = True
     run = prepare(job, suite, configuration, images)
@@ -107,12 +107,13 @@ def record(job, configuration, run):
     """The contents of a run's file, as results/run.schema.json describes them."""
     rows = [{**row, "loss": _rounded(row["loss"], 4), "accuracy": _rounded(row["accuracy"], 2),
              "seconds": round(row["seconds"], 3)} for row in run.history.rows]
-    peak = memory.process_peak(job.device)
+    peak, network, images = memory.process_peak(job.device), suites.named(job.suite).network(), run.images
     return {
         "suite": job.suite, "name": configuration.name, "seed": job.seed, "epochs": job.epochs,
         "configuration": {"method": configuration.method, "K": configuration.K, "head": configuration.head,
                           "reach": run.net.reach.tolist(), "schedule": configuration.schedule},
-        "network": suites.named(job.suite).network().name,
+        "network": network.name, "initialisation": network.initialisation,
+        "images": {"mean": list(images.mean), "std": list(images.std), "padding": images.padding},
         "recipe": asdict(run.recipe),
         "precision": str(run.net.precision or torch.float32).removeprefix("torch."),
         "precision_why": run.precision.why,

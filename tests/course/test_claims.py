@@ -33,13 +33,21 @@ def test_claims_are_added_to_the_file_named(monkeypatch, tmp_path):
                     {"chapter": "03", "seed": 4, "text": "B", "value": 0.5, "over": 1}]
 
 
-def test_margins_before_and_after_recording(monkeypatch, tmp_path, capsys):
+def test_margins_before_and_after_recording(monkeypatch, tmp_path):
     monkeypatch.setattr(claims.results, "claims_file", lambda chapter: tmp_path / f"{chapter}.json")
-    margins("03")
-    assert capsys.readouterr().out == "not yet recorded: python -m llcourse run 03 --seeds 10\n"
+    assert str(margins("03")) == "not yet recorded: `python -m llcourse run 03 --seeds 10`"
     entry = {"text": "A beats B", "over": 5, "values": [7, 9], "min": 7, "mean": 8, "std": 1.4142}
     results.write(tmp_path / "03.json", {"seeds": [0, 1], "claims": [entry]})
-    margins("03")
-    head, line = capsys.readouterr().out.splitlines()
-    assert head.split()[:2] == ["claim", "needs"] and "(2 seeds)" in head
+    title, head, line = str(margins("03")).splitlines()
+    assert title == "Claims of chapter 03 at 2 seeds"
+    assert head.split() == ["claim", "needs", "smallest", "mean", "spread"]
     assert line.split() == ["A", "beats", "B", "5.00", "7.00", "8.00", "1.41"]
+
+
+def test_a_long_claim_is_wrapped(monkeypatch, tmp_path):
+    monkeypatch.setattr(claims.results, "claims_file", lambda chapter: tmp_path / f"{chapter}.json")
+    entry = {"text": "as many words " * 6, "over": 500, "values": [7, 9], "min": 700, "mean": 800.25, "std": 101.4142}
+    results.write(tmp_path / "03.json", {"seeds": [0, 1], "claims": [entry]})
+    lines = str(margins("03")).splitlines()
+    assert max(map(len, lines)) <= 100 and " ".join(lines).count("words") == 6
+    assert lines[2].split()[-4:] == ["500.00", "700.00", "800.25", "101.41"] and len(lines) == 4

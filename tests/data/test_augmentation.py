@@ -6,17 +6,19 @@ from llcourse.data import augment
 from llcourse.data.augmentation import crop_and_flip
 
 
+@pytest.mark.parametrize("padding, mode", [("reflect", "reflect"), ("zeros", "constant")])
 @pytest.mark.parametrize("side", [32, 96])
-def test_equals_padding_cropping_and_flipping_one_by_one(side):
+def test_equals_padding_cropping_and_flipping_one_by_one(side, padding, mode):
     generator = torch.Generator().manual_seed(0)
     x = torch.randint(0, 256, (81 * 2, side, side, 3), dtype=torch.uint8, generator=generator)
     top, left, flip = (
         t.flatten() for t in torch.meshgrid(torch.arange(9), torch.arange(9), torch.arange(2), indexing="ij")
     )
-    padded = F.pad(x.permute(0, 3, 1, 2).float(), (4, 4, 4, 4), mode="reflect")
+    padded = F.pad(x.permute(0, 3, 1, 2).float(), (4, 4, 4, 4), mode=mode)
     expected = torch.stack([p[:, t : t + side, l : l + side] for p, t, l in zip(padded, top, left)])
     expected = torch.where(flip.bool()[:, None, None, None], expected.flip(3), expected)
-    assert torch.equal(crop_and_flip(x, top, left, flip.bool()), expected.permute(0, 2, 3, 1).to(torch.uint8))
+    found = crop_and_flip(x, top, left, flip.bool(), padding)
+    assert torch.equal(found, expected.permute(0, 2, 3, 1).to(torch.uint8))
 
 
 def test_draws_every_place_and_flips_half_from_the_generator_alone():

@@ -67,6 +67,28 @@ def test_batches_follow_the_generator_and_touch_no_global_one():
     assert torch.equal(a[0][1], plain[1]) and not torch.equal(a[0][0], plain[0])
 
 
+def test_prepared_otherwise_are_the_same_images_under_other_constants():
+    images = made()
+    other = images.prepared(std=(0.2, 0.1, 0.3), padding="zeros")
+    assert other.train_x is images.train_x and (other.mean, images.padding) == (images.mean, "reflect")
+    assert images.prepared().digest() == images.digest()
+    assert len({images.prepared(**change).digest() for change in (
+        {}, {"std": (0.2, 0.1, 0.3)}, {"mean": (0.2, 0.1, 0.3)}, {"padding": "zeros"})}) == 4
+    x, y = next(other.batches(200, torch.Generator().manual_seed(1)))
+    same, labels = next(images.batches(200, torch.Generator().manual_seed(1)))
+    back = x * torch.tensor(other.std)[:, None, None] + torch.tensor(other.mean)[:, None, None]
+    reflected = same * torch.tensor(images.std)[:, None, None] + torch.tensor(images.mean)[:, None, None]
+    inner = (slice(None), slice(None), slice(4, 28), slice(4, 28))  # no crop reaches the border from there
+    assert torch.equal(y, labels) and torch.allclose(back[inner], reflected[inner], atol=1e-6)
+    black = (back.abs() < 1e-6).all(dim=1).flatten(1).sum(dim=1)
+    assert (black > 0).float().mean() > 0.9 and not torch.allclose(back, reflected, atol=1e-2)
+
+
+def test_a_padding_that_cannot_be_is_refused():
+    with pytest.raises(ValueError, match="'edge'; it is one of reflect, zeros"):
+        made().prepared(padding="edge")
+
+
 def test_subsets_are_seeded_stratified_and_nested():
     labels = np.repeat(np.arange(10), 500)
     small, large = stratified(labels, 1000, seed=3), stratified(labels, 2000, seed=3)

@@ -71,8 +71,9 @@ def test_claims_hold_with_a_margin(chapter):
 def test_paper_scale_tables_are_the_recorded_ones(chapter):
     for cell in chapter[2].cells:
         for suite in re.findall(r'reproduce\.table\("([\w-]+)"\)', cell.source) if cell.cell_type == "code" else []:
-            shown = "".join(output.get("text", "") for output in cell.outputs)
-            assert reproduce.table(suite) in shown, (
+            shown = "".join(output.get("text", "") or output.get("data", {}).get("text/plain", "")
+                            for output in cell.outputs)
+            assert str(reproduce.table(suite)) in shown, (
                 f"{suite} was recorded since: python -m llcourse run {chapter[0]} --inplace")
 
 

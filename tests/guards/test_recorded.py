@@ -7,6 +7,7 @@ import jsonschema
 import pytest
 
 from llcourse import paths, results
+from llcourse.data import SETS
 from llcourse.recipe import Recipe
 from llcourse.reproduce.suites import SUITES
 
@@ -29,6 +30,10 @@ def test_run(file):
     usual = asdict(Recipe()) | {"precision": "float32"}
     recorded = usual | run["recipe"] | {"precision": run["precision"]}
     assert json.loads(json.dumps(recorded)) == expected
+    own = SETS["cifar10"]
+    usual = {"mean": own.mean, "std": own.std, "padding": "reflect"}
+    assert json.loads(json.dumps(run.get("images", usual))) == json.loads(json.dumps(usual | suite.images))
+    assert run.get("initialisation", "he") == suite.network().initialisation
     assert run["error"] == pytest.approx(100 - run["history"][-1]["accuracy"][-1], abs=0.01)
     assert run["clean"] and run["commit"], "recorded from code that no commit holds"
 

@@ -40,4 +40,12 @@ def test_bench_rows_have_the_promised_keys():
     assert set(rows[0]) == {"method", "K", "G", "head", "step", "ratio", "floor", "exact", "saved_mb", "images_per_s"}
     assert rows[0]["ratio"] == 1 and {(r["method"], r["K"], r["head"]) for r in rows} >= {
         ("DGL", 4, "1c2f"), ("DGL", 16, "1c2f"), ("DGL", 16, "linear")}
-    assert bench.table(rows).count("\n") == len(rows)
+
+
+def test_the_bench_prints_a_line_a_row_as_wide_as_a_page():
+    row = {"method": "Interlocking, 2-wise", "K": 16, "G": 1, "head": "linear", "step": "compiled and captured",
+           "ratio": 1.234, "floor": 1.5, "exact": 1.25, "saved_mb": 1234.5, "images_per_s": 123456.7}
+    head, line = str(bench.table([row])).splitlines()
+    assert head.split() == ["method", "K", "G", "head", "step", "ratio", "floor", "exact", "kept", "MiB", "images/s"]
+    assert line.split()[-5:] == ["1.23", "1.50", "1.25", "1,234", "123,457"] and len(line) <= 100
+    assert str(bench.table([row], "title")).startswith("title\nmethod")

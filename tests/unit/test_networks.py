@@ -108,6 +108,27 @@ def test_first_losses_are_near_chance(K, head):
     assert max(abs(loss - math.log(10)) for loss in losses.values()) < 1
 
 
+@pytest.mark.parametrize("initialisation, scale, largest", [
+    ("he", lambda conv: math.sqrt(2 / (9 * conv.out_channels)), 10),
+    ("pytorch", lambda conv: math.sqrt(1 / (3 * 9 * conv.in_channels)), math.sqrt(3)),  # uniform
+])
+def test_initialisations(initialisation, scale, largest):
+    """Standard deviations of all 3x3 convolutions, the heads' too, and the largest weight as a multiple of them."""
+    torch.manual_seed(0)
+    net = networks.cnn6(width=32, initialisation=initialisation).cut(6, "cnn")
+    convs = [m for m in net.modules() if isinstance(m, torch.nn.Conv2d)]
+    assert len(convs) == 6 + 2 * 5
+    for conv in convs:
+        weights = conv.weight.detach()
+        assert weights.std().item() == pytest.approx(scale(conv), rel=0.08)
+        assert (weights.abs().max() <= 1.0001 * largest * scale(conv)) and weights.abs().max() > 1.7 * scale(conv)
+
+
+def test_an_unknown_initialisation_is_named():
+    with pytest.raises(ValueError, match="'zeros'; it is one of he, pytorch"):
+        networks.cnn6(width=4, initialisation="zeros")
+
+
 def test_heads_follow_the_network_they_are_cut_from():
     net = networks.resnet(8, width=4).double().cut(2)
     assert {p.dtype for p in net.parameters()} == {torch.float64}

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from functools import partial
 
 import jsonschema
@@ -29,7 +30,7 @@ TINY = Suite(
     Recipe(batch=24, precision="float32"), 2,
     (Configuration("Backprop", published=(20.0, 0.5)), Configuration("DGL", 2, "linear", published=(30.0, 0.5)),
      Configuration("Sequential greedy", 2, schedule="sequential")),
-    "a test")
+    "a test", {"std": (0.3, 0.2, 0.1), "padding": "zeros"}, "It is a test.")
 
 
 @pytest.fixture
@@ -66,12 +67,20 @@ def test_what_the_infopro_paper_reports():
     published = {c.name: c.published[0] for c in suites.SUITES["dgl-table"].configurations}
     assert (published["backprop"] == 7.37 and published["dgl-k16-1c2f"] == 16.21
             and published["greedy-sl-k8-linear"] == 21.19)
-    assert suites.SUITES["dgl-table"].recipe == Recipe(batch=1024, lr=0.8, weight_decay=1e-4, warmup=10, warmup_lr=0.01)
+    assert suites.SUITES["dgl-table"].recipe == Recipe(
+        batch=1024, lr=0.8, momentum=0.9, nesterov=True, weight_decay=1e-4, warmup=10, warmup_lr=0.01, curve="infopro",
+        precision="float32")
 
 
-def test_recipes_with_drops():
-    recipe = suites.SUITES["dgl-heads"].recipe
-    assert [round(recipe.lr_at(epoch, 50), 5) for epoch in (0, 14.9, 15, 30, 45)] == [0.1, 0.1, 0.02, 0.004, 0.0008]
+def test_the_preparation_of_the_authors_code():
+    """Their normalisation and the padding of their crops; what a suite does not name is the image set's own."""
+    table, heads = suites.SUITES["dgl-table"], suites.SUITES["dgl-heads"]
+    assert [round(255 * m, 4) for m in table.images["mean"]] == [125.3, 123.0, 113.9]
+    assert [round(255 * s, 4) for s in table.images["std"]] == [63.0, 62.1, 66.7] and "padding" not in table.images
+    assert heads.images == {"std": (0.2023, 0.1994, 0.2010), "padding": "zeros"}
+    assert (table.network().initialisation, heads.network().initialisation) == ("he", "pytorch")
+    assert heads.recipe == Recipe(batch=128, lr=0.1, momentum=0.9, nesterov=False, weight_decay=5e-4, warmup=0,
+                                  curve="steps", drops=(0.3, 0.6, 0.9), precision="float32")
 
 
 def test_a_suite_is_recorded_and_a_second_call_makes_nothing_again(tiny, capsys):
@@ -82,21 +91,23 @@ def test_a_suite_is_recorded_and_a_second_call_makes_nothing_again(tiny, capsys)
     for file in files:
         jsonschema.validate(results.read(file), SCHEMA)
     first = results.read(tiny / "dgl-k2-linear-seed0.json")
+    assert first["images"] == {"mean": [0.5] * 3, "std": [0.3, 0.2, 0.1], "padding": "zeros"}
+    assert first["initialisation"] == "he"
     assert first["configuration"]["reach"] == reach.local(2).tolist() and len(first["history"]) == 2
     assert first["error"] == pytest.approx(100 - first["history"][-1]["accuracy"][-1], abs=0.01)
     printed = capsys.readouterr().out
     assert ("[6/6]" in printed and "minutes left" in printed and "+- 0.50" in printed
-            and "not yet recorded" not in printed)
+            and "not recorded" not in printed)
     times = [f.stat().st_mtime_ns for f in files]
     assert main(["reproduce", "tiny", "--seeds", "2"]) == 0 and "6 of 6 runs are there" in capsys.readouterr().out
     assert [f.stat().st_mtime_ns for f in files] == times
 
 
-def test_a_killed_run_goes_on_where_it_stopped(tiny, monkeypatch, images):
+def test_a_killed_run_goes_on_where_it_stopped(tiny, monkeypatch):
     run.execute(job())
     expected = untimed(job().file)
     job().file.unlink()
-    batches, left = images.batches, iter(range(4))  # three steps an epoch: killed in the second
+    batches, left = data.Images.batches, iter(range(4))  # three steps an epoch: killed in the second
 
     def killed(*args, **kwargs):
         for pair in batches(*args, **kwargs):
@@ -104,11 +115,11 @@ def test_a_killed_run_goes_on_where_it_stopped(tiny, monkeypatch, images):
                 raise SystemExit
             yield pair
 
-    monkeypatch.setattr(images, "batches", killed)
+    monkeypatch.setattr(data.Images, "batches", killed)
     with pytest.raises(SystemExit):
         run.execute(job())
     assert job().checkpoint.exists() and not job().file.exists()
-    monkeypatch.setattr(images, "batches", batches)
+    monkeypatch.setattr(data.Images, "batches", batches)
     seen = []
     monkeypatch.setattr(run.Run, "_epoch", lambda *args, epoch=run.Run._epoch: seen.append(1) or epoch(*args))
     run.execute(job())
@@ -158,19 +169,57 @@ def test_runs_of_another_length_lie_apart(tiny):
     assert not any(reproduce.runs("tiny").values())
 
 
-def test_the_table_says_what_is_there_and_what_is_missing(tiny):
+def rewritten(asked, **changes):
+    """A run that was made, its record changed."""
+    run.execute(asked)
+    results.write(asked.file, results.read(asked.file) | changes)
+
+
+def test_the_table_shows_what_is_recorded_and_names_the_rest(tiny):
+    rows = [{"epoch": n, "phase": 0, "loss": [1.0, 1.0], "accuracy": [None, accuracy], "seconds": 1.0}
+            for n, accuracy in enumerate((None, 73.0, 71.5), 1)]
     for seed, error in enumerate((28.0, 29.0)):
-        run.execute(job(seed=seed))
-        results.write(job(seed=seed).file, results.read(job(seed=seed).file) | {"error": error})
-    lines = reproduce.table("tiny").splitlines()
-    assert lines[2].split() == ["Backprop", "1", "-", "not", "yet", "recorded", "20.00", "+-", "0.50"]
-    assert lines[3].split() == ["DGL", "2", "linear", "2", "28.50", "0.71", "-", "30.00", "+-", "0.50", "-1.50"]
+        rewritten(job(seed=seed), error=error, history=rows)
+    title, head, row, *notes = str(reproduce.table("tiny")).splitlines()
+    assert title == "tiny, 2 epochs: test error (%)"
+    assert head.split() == "method K head seeds error spread gap best published difference".split()
+    assert row.split() == ["DGL", "2", "linear", "2", "28.50", "0.71", "-", "27.00", "30.00", "+-", "0.50", "-1.50"]
+    assert notes[0] == "published values: a test" and notes[2] == "It is a test." and "ImageFolder copy" in notes[3]
+    assert " ".join(notes[5:]).split() == ("not recorded yet: Backprop; Sequential greedy, K = 2, linear: `python -m "
+                                           "llcourse reproduce tiny`").split()
+    rewritten(job("backprop"), error=20.25)
+    shown = reproduce.table("tiny")
+    assert [row["gap"] for row in shown.rows] == [None, "+7.75"]  # at seed 0 alone
+    rewritten(job("sequential-greedy-k2-linear"))
+    assert "not recorded" not in str(reproduce.table("tiny")) and reproduce.table("tiny").rows[2]["published"] is None
+    assert list(reproduce.histories("tiny")) == ["Backprop", "DGL, K = 2, linear", "Sequential greedy, K = 2, linear"]
+
+
+def test_a_table_without_published_values_has_no_columns_for_them(tiny, monkeypatch):
+    monkeypatch.setitem(suites.SUITES, "tiny", replace(TINY, configurations=(Configuration("Backprop"),)))
     run.execute(job("backprop"))
-    results.write(job("backprop").file, results.read(job("backprop").file) | {"error": 20.25})
-    assert [line.split()[6] for line in reproduce.table("tiny").splitlines()[2:4]] == ["-", "+7.75"]  # at seed 0 alone
-    assert ("ImageFolder copy" in lines[-2]
-            and lines[-1] == "to record what is missing: python -m llcourse reproduce tiny")
-    assert list(reproduce.histories("tiny")) == ["Backprop", "DGL, K = 2, linear"]
+    assert reproduce.table("tiny").columns == ["method", "K", "head", "seeds", "error", "spread", "gap"]
+
+
+def test_where_nothing_is_recorded_the_table_is_one_sentence(tiny):
+    shown = reproduce.table("tiny")
+    assert shown.rows == [] and " ".join(str(shown).split()) == (
+        "No run of tiny is recorded yet: `python -m llcourse reproduce tiny`; published values: a test.")
+    assert "tiny --epochs 4`" in str(reproduce.table("tiny", 4))
+
+
+@pytest.mark.parametrize("suite", suites.SUITES)
+def test_no_line_of_a_table_is_longer_than_a_page(tiny, suite):
+    """Every row of the suite there, its figures as wide as they come."""
+    assert max(map(len, str(reproduce.table(suite)).splitlines())) <= 100
+    for c in suites.SUITES[suite].configurations:
+        for seed in (0, 1):
+            results.write(run.folder(suite) / f"{c.name}-seed{seed}.json", {
+                "name": c.name, "seed": seed, "error": 10.0 + 79.9 * seed, "device": "a device with a long name " * 3,
+                "precision": "bfloat16", "data": {"kind": "imagefolder"}, "history": [{"accuracy": [20.0]}]})
+    shown = reproduce.table(suite)
+    assert len(shown.rows) == len(suites.SUITES[suite].configurations)
+    assert max(map(len, str(shown).splitlines())) <= 100
 
 
 @pytest.fixture
