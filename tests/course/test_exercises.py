@@ -3,12 +3,15 @@
 import importlib
 
 import nbformat
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import llcourse
+from llcourse import reach
 from llcourse.course import chapters, checks, exercises, solutions
+from tests.course.wrong_answers.ch00 import cut_all, right, sealed
 from tests.guards.cards import stubs
 
 EVERY = {id: e for number in exercises.chapters() for id, e in exercises.of_chapter(number).items()}
@@ -40,7 +43,7 @@ def stub(id):
 
 
 def test_the_solution_passes(item):
-    assert checks.verdict(item[1], solutions.solution(item[0])) == "PASS"
+    assert checks.verdict(item[1], solutions.solution(item[0])).startswith("PASS")
 
 
 def test_the_solution_can_be_revealed(item):
@@ -70,9 +73,19 @@ class ByHand(nn.Module):
         return x.mean(dim=(2, 3)) @ self.weight + self.bias
 
 
-@pytest.mark.parametrize("id, answer", [("2.1", ByHand)])
+OTHERWISE = [("0.1", 2), ("0.1", torch.tensor(2)), ("0.1", np.array([2])), ("0.1", [np.int64(2)]),
+             ("0.2", torch.from_numpy(reach.chunked(6, 3))),
+             ("0.3", lambda losses, modules: np.array(right(losses, modules))), ("2.1", ByHand)]
+
+
+@pytest.mark.parametrize("id, answer", OTHERWISE)
 def test_a_right_answer_written_otherwise_passes(id, answer):
-    assert checks.verdict(EVERY[id], answer) == "PASS"
+    assert checks.verdict(EVERY[id], answer).startswith("PASS")
+
+
+@pytest.mark.parametrize("id, answer, score", [("0.4", lambda *given: sealed(*given, cut_all), "9 cuts")])
+def test_a_score_is_told(id, answer, score):
+    assert score in checks.verdict(EVERY[id], answer)
 
 
 def test_the_card_is_complete(item):
