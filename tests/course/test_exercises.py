@@ -11,6 +11,7 @@ from torch import nn
 import llcourse
 from llcourse import reach
 from llcourse.course import chapters, checks, exercises, solutions
+from llcourse.course.solutions.ch01 import far_but_fast, kept_for_backward
 from tests.course.wrong_answers.ch00 import cut_all, right, sealed
 from tests.guards.cards import stubs
 
@@ -73,9 +74,18 @@ class ByHand(nn.Module):
         return x.mean(dim=(2, 3)) @ self.weight + self.bias
 
 
+def backward_with_clearing(module_input, output, parameters, message):
+    for parameter in parameters:
+        parameter.grad = None
+    output.backward(message)
+    return module_input.grad
+
+
 OTHERWISE = [("0.1", 2), ("0.1", torch.tensor(2)), ("0.1", np.array([2])), ("0.1", [np.int64(2)]),
              ("0.2", torch.from_numpy(reach.chunked(6, 3))),
-             ("0.3", lambda losses, modules: np.array(right(losses, modules))), ("2.1", ByHand)]
+             ("0.3", lambda losses, modules: np.array(right(losses, modules))), ("2.1", ByHand),
+             ("1.1", backward_with_clearing), ("1.2", lambda *given: torch.tensor(kept_for_backward(*given))),
+             ("1.4", torch.tensor(far_but_fast))]
 
 
 @pytest.mark.parametrize("id, answer", OTHERWISE)
@@ -83,7 +93,8 @@ def test_a_right_answer_written_otherwise_passes(id, answer):
     assert checks.verdict(EVERY[id], answer).startswith("PASS")
 
 
-@pytest.mark.parametrize("id, answer, score", [("0.4", lambda *given: sealed(*given, cut_all), "9 cuts")])
+@pytest.mark.parametrize("id, answer, score", [("0.4", lambda *given: sealed(*given, cut_all), "9 cuts"),
+                                               ("1.4", far_but_fast, "foresight 6 in 7 units")])
 def test_a_score_is_told(id, answer, score):
     assert score in checks.verdict(EVERY[id], answer)
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from ... import reach
 from . import Wrong, exercise
+from .matrices import legal
 from .measuring import measured_right
 from .sealing import cuts_of
 
@@ -47,19 +48,6 @@ def write_a_matrix(answer):
         if not np.array_equal(R[i - 1], reach.chunked(6, 3)[i - 1]):
             modules = ", ".join(map(str, np.flatnonzero(R[i - 1]) + 1))
             raise Wrong(f"loss {i} trains modules {modules}; its chunk holds the three modules that end at module {i}")
-
-
-def legal(matrix, K):
-    """The learner's matrix as a K x K reach; Wrong if it is none."""
-    try:
-        R = reach.check(matrix)
-    except reach.ReachError as error:
-        raise Wrong(str(error)) from None
-    except ValueError:
-        raise Wrong("the rows of a matrix are equally long") from None
-    if R.shape != (K, K):
-        raise Wrong(f"K = {K} needs {K} rows and {K} columns; this is {R.shape[0]} x {R.shape[1]}")
-    return R
 
 
 @exercise("0.3", title="Measure a reach", dots=2, minutes=10, numbers=True,
