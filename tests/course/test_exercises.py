@@ -12,7 +12,9 @@ import llcourse
 from llcourse import reach
 from llcourse.course import chapters, checks, exercises, solutions
 from llcourse.course.solutions.ch01 import far_but_fast, kept_for_backward
+from llcourse.course.solutions.ch02 import forward_epochs
 from tests.course.wrong_answers.ch00 import cut_all, right, sealed
+from tests.course.wrong_answers.ch02 import phase
 from tests.guards.cards import stubs
 
 EVERY = {id: e for number in exercises.chapters() for id, e in exercises.of_chapter(number).items()}
@@ -85,7 +87,7 @@ OTHERWISE = [("0.1", 2), ("0.1", torch.tensor(2)), ("0.1", np.array([2])), ("0.1
              ("0.2", torch.from_numpy(reach.chunked(6, 3))),
              ("0.3", lambda losses, modules: np.array(right(losses, modules))), ("2.1", ByHand),
              ("1.1", backward_with_clearing), ("1.2", lambda *given: torch.tensor(kept_for_backward(*given))),
-             ("1.4", torch.tensor(far_but_fast))]
+             ("1.4", torch.tensor(far_but_fast)), ("2.2", phase), ("2.3", lambda K, e: np.array(forward_epochs(K, e)))]
 
 
 @pytest.mark.parametrize("id, answer", OTHERWISE)
