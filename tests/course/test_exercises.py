@@ -15,6 +15,7 @@ from llcourse.course.solutions.ch01 import far_but_fast, kept_for_backward
 from llcourse.course.solutions.ch02 import forward_epochs
 from tests.course.wrong_answers.ch00 import cut_all, right, sealed
 from tests.course.wrong_answers.ch02 import phase
+from tests.course.wrong_answers.ch03 import step
 from tests.guards.cards import stubs
 
 EVERY = {id: e for number in exercises.chapters() for id, e in exercises.of_chapter(number).items()}
@@ -87,7 +88,10 @@ OTHERWISE = [("0.1", 2), ("0.1", torch.tensor(2)), ("0.1", np.array([2])), ("0.1
              ("0.2", torch.from_numpy(reach.chunked(6, 3))),
              ("0.3", lambda losses, modules: np.array(right(losses, modules))), ("2.1", ByHand),
              ("1.1", backward_with_clearing), ("1.2", lambda *given: torch.tensor(kept_for_backward(*given))),
-             ("1.4", torch.tensor(far_but_fast)), ("2.2", phase), ("2.3", lambda K, e: np.array(forward_epochs(K, e)))]
+             ("1.4", torch.tensor(far_but_fast)), ("3.1", step),
+             ("3.2", lambda n, K, worker: np.array({16: [2, 5, 10], 10: [2, 6]}[n])),
+             ("3.3", lambda K, batches: torch.tensor(3 * batches / (3 * batches + K - 1), dtype=torch.float64)),
+             ("2.2", phase), ("2.3", lambda K, e: np.array(forward_epochs(K, e)))]
 
 
 @pytest.mark.parametrize("id, answer", OTHERWISE)

@@ -47,8 +47,8 @@ def _compare_logits(head, x, logits, C, classes):
 
 @exercise("2.2", title="One phase", dots=2, minutes=12, acts=True,
           why="A prefix that still moves is the commonest error in greedy code, and nothing reports it.",
-          hints=["Only module j and head j learn, so the optimizer gets their parameters alone. Two things must stop in "
-                 "the modules before: autograd, and BatchNorm's running averages. One switch does not stop both.",
+          hints=["Only module j and head j learn, so the optimizer gets their parameters alone. Two things must stop "
+                 "in the modules before: autograd, and BatchNorm's running averages. One switch does not stop both.",
                  "Call eval() on the modules before j and train() on module j and head j, whatever they were before. "
                  "Run the former under torch.no_grad().",
                  "For each batch: the frozen modules, zero_grad(), cross-entropy of head j's logits, backward, step. "

@@ -80,5 +80,5 @@ def _compare(answer, net, j, batches):
     if not watch.moved(net, _reference(start, j, batches, zeroed=False)):
         raise Wrong(f"j = {j}: gradients of earlier batches were still in .grad: zero_grad() before every backward()")
     raise Wrong(f"j = {j}: the right modules moved, but to other weights than SGD with lr = {LR} on the cross-entropy "
-                "of head j, one step a batch. zero_grad() before every backward(), the first included; the frozen modules "
-                "in order")
+                "of head j, one step a batch. zero_grad() before every backward(), the first included; the frozen "
+                "modules in order")

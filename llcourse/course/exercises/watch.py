@@ -90,3 +90,8 @@ def moved(module, before):
 def averages(names):
     """Those of `names` that BatchNorm moves in a forward pass; the others are weights."""
     return [name for name in names if name.rpartition(".")[2] in ("running_mean", "running_var", "num_batches_tracked")]
+
+
+def weights(names):
+    """Those of `names` that only an optimizer moves."""
+    return [name for name in names if name not in averages(names)]
