@@ -66,6 +66,16 @@ def test_wrong_answers_are_told_what_is_wrong(item):
         assert said.startswith("not yet.") and words in said, f"{answer} was told: {said}"
 
 
+JUNK = [0, "text", [], {}, [[1, 2], [3]], float("nan"), object(), nn.Linear(2, 2), nn.Linear, np.zeros((2, 2, 2)), len,
+        torch.zeros(3), [None], {"loss 1": 0}]
+
+
+@pytest.mark.parametrize("junk", JUNK, ids=lambda junk: str(junk)[:12].strip())
+def test_nothing_raises(item, junk):
+    for answer in (junk, lambda *given: junk, lambda *given: [junk, junk], lambda *given: given[0]):
+        assert checks.verdict(item[1], answer).startswith(("not yet.", "your code stopped"))
+
+
 class ByHand(nn.Module):
     """A linear head whose weight is (C, classes), not nn.Linear's (classes, C)."""
 

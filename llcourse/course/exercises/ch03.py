@@ -19,7 +19,7 @@ def dgl_step(answer):
 
 
 @exercise("3.2", title="Borders for the slowest worker", dots=3, minutes=15, numbers=True,
-          why="The slowest worker, its head included, sets the pace of all, and a device has room for so much and no more.",
+          why="The slowest worker, its head included, sets the pace of all; and a device has only so much room.",
           hints=["The published borders of ResNet-32 are [4, 8, 12]: 29.2 %, but worker 1 keeps 30.4 MiB. Early blocks "
                  "have the large maps: take one away from worker 1, and see who has no room now.",
                  "ResNet-32 has only 455 cuts: itertools.combinations(range(1, n), K - 1) lists the borders of each.",
