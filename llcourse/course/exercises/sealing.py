@@ -51,7 +51,11 @@ def _tensors(tree):
 
 
 def cuts_of(answer):
-    """How many cuts `answer` makes; Wrong unless it seals the model."""
+    """How many cuts `answer` makes; Wrong unless it seals the model.
+
+    K - 1 are needed: what block j + 1 reads of block j is cut after block j ran and before block j + 1 runs, and these
+    stretches of time do not overlap.
+    """
     model, x, y = Dense().double(), torch.randn(8, 5, dtype=torch.float64), torch.arange(8) % 3
     reference = deepcopy(model)
     expected = open_losses(reference, x, y)

@@ -11,8 +11,8 @@ from . import Wrong
 
 SHAPE, CLASSES = (16, 32, 32), 10
 PARAMETERS, MACS = 6_000, 500_000
-EPOCHS, BATCH, LR = 4, 32, 0.1
-MARGIN = 5  # points above the linear head, which varies by less than one over seeds
+EPOCHS, BATCH, LR, SEEDS = 4, 32, 0.1, (0, 1)
+MARGIN = 5  # points above the linear head, which stays within 1.0 of its mean at each of four seeds
 BEST = 48.0
 
 
@@ -35,12 +35,15 @@ def within(answer):
 
 
 def accuracy(make):
-    """Test accuracy in percent of the head `make` gives, trained together with module 1; the same at every call."""
-    torch.manual_seed(0)
+    """Test accuracy in percent of the head `make` gives, trained together with module 1: the mean of two seeds."""
+    return sum(_trained(make, seed) for seed in SEEDS) / len(SEEDS)
+
+
+def _trained(make, seed):
+    torch.manual_seed(seed)
     module = networks.resnet(8, width=SHAPE[0]).blocks[0]
-    torch.manual_seed(0)  # the same start for a head, however many numbers the one before it drew
     net = nn.Sequential(module, make(SHAPE, CLASSES)).to(memory_format=torch.channels_last).train()
-    images, order = _images(), torch.Generator().manual_seed(0)
+    images, order = _images(), torch.Generator().manual_seed(seed)
     optimizer = torch.optim.SGD(net.parameters(), lr=LR, momentum=0.9, nesterov=True, weight_decay=5e-4)
     steps = EPOCHS * -(-images.train_size // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LR, total_steps=steps, pct_start=0.25)

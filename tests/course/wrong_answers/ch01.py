@@ -55,6 +55,10 @@ def steps_too(module_input, output, parameters, message):
     return sent
 
 
+def in_eval_mode(body, heads, x, y):
+    return two_losses(body.eval(), heads, x, y)
+
+
 def run_twice(body, heads, x, y):
     return {"loss 2": two_losses(body, heads, x, y)["loss 2"], "loss 4": two_losses(body, heads, x, y)["loss 4"]}
 
@@ -92,7 +96,7 @@ WRONG = {
              "loss 2 does not reach module 1"),
             (lambda body, heads, x, y: _losses(body, [None, heads[0], None, heads[3]], x, y, border=2),
              "so head 2 is heads[1]"),
-            (run_twice, "runs 2 times"),
+            (run_twice, "runs 2 times"), (in_eval_mode, "left in eval mode"),
             (lambda body, heads, x, y: {name: -loss for name, loss in _losses(body, heads, x, y, border=2).items()},
              "loss 2 is not the cross-entropy"),
             (lambda body, heads, x, y: list(_losses(body, heads, x, y, border=2).values()), 'return {"loss 2"')],
