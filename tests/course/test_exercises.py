@@ -18,6 +18,7 @@ from tests.course.wrong_answers.ch02 import phase
 from tests.course.wrong_answers.ch03 import step
 from tests.guards.cards import stubs
 
+pytestmark = pytest.mark.usefixtures("small_trial")
 EVERY = {id: e for number in exercises.chapters() for id, e in exercises.of_chapter(number).items()}
 
 

@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from llcourse import heads, networks
+from llcourse import data, heads, networks
 from llcourse.course import checks, exercises, solutions
 from llcourse.course.exercises import cutting, trial, watch
+from llcourse.data import Source
 from llcourse.memory import SavedBytes
 from tests.course.wrong_answers.ch00 import cut_all, sealed
 
@@ -52,7 +53,21 @@ def test_a_worker_keeps_what_is_measured(first, end):
     assert logits.shape == (32, 10)
 
 
-def test_the_trial_is_the_same_at_every_call():
+def test_generated_images_give_no_score(small_trial):
+    small_trial.source = Source("standin", "a test", "0")
+    assert checks.verdict(exercises.find("2.4"), solutions.solution("2.4")).startswith("PASS, the head fits, but")
+
+
+def test_missing_images_are_named(monkeypatch):
+    def no_images(*args, **sizes):
+        raise data.DataError("the folder is empty")
+    monkeypatch.setattr(data, "load", no_images)
+    trial._images.cache_clear()
+    assert "no images to train it on: the folder is empty" in checks.verdict(
+        exercises.find("2.4"), solutions.solution("2.4"))
+
+
+def test_the_trial_is_the_same_at_every_call(small_trial):
     assert trial.accuracy(lambda shape, classes: heads.make("linear", shape, classes)) == trial.linear()
 
 

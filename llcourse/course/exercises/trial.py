@@ -13,12 +13,15 @@ SHAPE, CLASSES = (16, 32, 32), 10
 PARAMETERS, MACS = 6_000, 500_000
 EPOCHS, BATCH, LR, SEEDS = 4, 32, 0.1, (0, 1)
 MARGIN = 5  # points above the linear head, which stays within 1.0 of its mean at each of four seeds
-BEST = 48.0
+BEST = 47  # of some thirty designs; means of four seeds: linear 27.5, pooled to 2 x 2 34, to 4 x 4 42, the solution 47
 
 
 @cache
 def _images():
-    return data.load("cifar10", train=2_000, test=2_000)
+    try:
+        return data.load("cifar10", train=2_000, test=2_000)
+    except data.DataError as error:
+        raise Wrong(f"the head fits, but there are no images to train it on: {error}") from None
 
 
 def within(answer):
@@ -65,7 +68,13 @@ def linear():
     return accuracy(lambda shape, classes: heads.make("linear", shape, classes))
 
 
-def told(score):
-    """The score in words; a stand-in has other scores than CIFAR-10."""
-    best = "these are generated images, with other scores" if _images().standin else f"the best known is {BEST:.0f}"
-    return f"your score: {score:.1f} % (the linear head has {linear():.1f}; {best}, give or take one)"
+def told(answer):
+    """The score in words; Wrong if it is not well above the linear head's."""
+    if _images().standin:  # nothing is learnt from them in so few steps, whatever the head
+        return "the head fits, but has no score: on this machine there are generated images only"
+    score = accuracy(answer)
+    if score < linear() + MARGIN:
+        raise Wrong(f"your score: {score:.1f} %, and the linear head's is {linear():.1f} %. Beat it by {MARGIN} "
+                    "points: what does averaging over all positions throw away?")
+    return (f"your score: {score:.1f} % (more is better; the linear head has {linear():.1f}, the best known {BEST}, "
+            "and machines differ by a point)")
