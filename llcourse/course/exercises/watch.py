@@ -5,7 +5,11 @@ from collections import Counter, namedtuple
 
 import torch
 
-Run = namedtuple("Run", "name training reads")  # one forward pass: in train mode? did its input ask for a gradient?
+Run = namedtuple("Run", "name training reads")  # one forward pass: in train mode? did an input ask for a gradient?
+
+
+def _asks(given):
+    return any(isinstance(x, torch.Tensor) and x.requires_grad for x in given)
 
 
 class Runs(list):
@@ -18,7 +22,7 @@ class Runs(list):
     def __enter__(self):
         for name, part in self._parts.items():
             self._hooks.append(part.register_forward_pre_hook(
-                lambda module, given, name=name: self.append(Run(name, module.training, given[0].requires_grad))))
+                lambda module, given, name=name: self.append(Run(name, module.training, _asks(given)))))
         return self
 
     def __exit__(self, *_):
