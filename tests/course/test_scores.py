@@ -68,7 +68,14 @@ def test_missing_images_are_named(monkeypatch):
 
 
 def test_the_trial_is_the_same_at_every_call(small_trial):
-    assert trial.accuracy(lambda shape, classes: heads.make("linear", shape, classes)) == trial.linear()
+    threads = torch.get_num_threads()
+    first = trial.linear()
+    torch.set_num_threads(threads + 1)
+    try:
+        assert trial.accuracy(lambda shape, classes: heads.make("linear", shape, classes)) == first
+        assert torch.get_num_threads() == threads + 1
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_graphs_that_live_together_are_seen():
