@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from . import exercises, solutions
+from .exercises.plain import plain
 
 _hints_given = {}
 
@@ -23,10 +24,12 @@ class _NotAttempted(Exception):
 def check(id, answer):
     """Print whether `answer` solves exercise `id`: PASS, not attempted, what is wrong, or where the code stopped.
 
-    answer: the learner's function, class or value. The random state and the gradient mode stay as they were; inside,
-    torch is seeded with 0 and gradients are on. Raises NoSuchExercise for an unknown id and nothing else.
+    id: "3.2", or the number 3.2.   answer: the learner's function, class or value. The random state and the gradient
+    mode stay as they were; inside, torch is seeded with 0 and gradients are on. Raises NoSuchExercise for an unknown id
+    and nothing else.
     """
-    print(f"{id}: {verdict(exercises.find(id), answer)}")
+    exercise = exercises.find(id)
+    print(f"{exercise.id}: {verdict(exercise, answer)}")
 
 
 def verdict(exercise, answer):
@@ -35,7 +38,7 @@ def verdict(exercise, answer):
         return "not attempted"
     try:
         with _untouched_state():
-            exercise.check(_returning(answer) if inspect.isroutine(answer) else answer)
+            told = exercise.check(_prepared(exercise, answer))
     except _NotAttempted:
         return "not attempted"
     except exercises.Wrong as wrong:
@@ -45,12 +48,13 @@ def verdict(exercise, answer):
         return "not attempted" if _in_notebook(raised_in) else _crash(answer, error)
     except Exception as error:
         return _crash(answer, error)
-    return "PASS"
+    return f"PASS, {told}" if told else "PASS"
 
 
 def hint(id):
     """Print the next hint of exercise `id`, a little more at each call."""
-    hints = exercises.find(id).hints
+    exercise = exercises.find(id)
+    id, hints = exercise.id, exercise.hints
     given = _hints_given.get(id, 0)
     if given == len(hints):
         print(f'{id}: no more hints; reveal("{id}") shows the solution')
@@ -61,21 +65,24 @@ def hint(id):
 
 def reveal(id):
     """Print the source of the solution of exercise `id`."""
-    exercises.find(id)
-    print(solutions.source(id))
+    print(solutions.source(exercises.find(id).id))
 
 
-def _returning(function):
-    """The learner's function, with an untouched stub's None or Ellipsis told apart from a wrong result."""
+def _prepared(exercise, answer):
+    """The answer as the check gets it: a stub told apart from a wrong result, numbers made plain."""
+    if not inspect.isroutine(answer):
+        return plain(answer) if exercise.numbers else answer
 
-    @functools.wraps(function)
+    @functools.wraps(answer)
     def call(*args, **kwargs):
-        result = function(*args, **kwargs)
+        result = answer(*args, **kwargs)
         if result is None or result is Ellipsis:
-            if _computes(function):
-                raise exercises.Wrong(f"your function returned {result}: does its last line begin with `return`?")
-            raise _NotAttempted
-        return result
+            if not _computes(answer):
+                raise _NotAttempted
+            if exercise.acts:
+                return None
+            raise exercises.Wrong(f"your function returned {result}: does its last line begin with `return`?")
+        return plain(result) if exercise.numbers else result
 
     return call
 

@@ -24,7 +24,10 @@ def double(x):
 
 limit = [1, 2]
 
-SOLUTIONS = {"98.1": "double", "98.2": "limit"}
+def empty(box):
+    box.clear()
+
+SOLUTIONS = {"98.1": "double", "98.2": "limit", "98.3": "empty", "98.4": "limit"}
 '''
 
 
@@ -42,10 +45,26 @@ def check_limit(answer):
         raise Wrong("the second is 2")
 
 
+@exercise("98.3", title="An act", dots=1, minutes=3, why="to see a third", hints=[], acts=True)
+def check_empty(answer):
+    box = [1, 2, 3]
+    answer(box)
+    if box:
+        raise Wrong("the box is not empty")
+    return "your score: 3"
+
+
+@exercise("98.4", title="Numbers", dots=1, minutes=3, why="to see a fourth", hints=[], numbers=True)
+def check_numbers(answer):
+    given = answer(2) if callable(answer) else answer
+    if given != [1, 2] or not all(type(item) in (int, float) for item in given):
+        raise Wrong(f"[1, 2], not {given}")
+
+
 @pytest.fixture(autouse=True)
 def chapter_98(monkeypatch, tmp_path):
     module = types.ModuleType("llcourse.course.exercises.ch98")
-    module.double, module.limit = check_double, check_limit
+    module.double, module.limit, module.empty, module.numbers = check_double, check_limit, check_empty, check_numbers
     monkeypatch.setitem(sys.modules, module.__name__, module)
     (tmp_path / "ch98.py").write_text(SOLUTIONS_TEXT)
     monkeypatch.setattr(solutions, "__path__", [*solutions.__path__, str(tmp_path)])
@@ -82,6 +101,29 @@ def test_a_stub_is_not_attempted(capsys, tmp_path, body):
 @pytest.mark.parametrize("value", [None, ...])
 def test_an_empty_value_is_not_attempted(capsys, value):
     assert printed(capsys, checks.check, "98.2", value) == "98.2: not attempted\n"
+
+
+def test_a_text_of_the_check_stands_behind_pass(capsys):
+    assert printed(capsys, checks.check, "98.3", solutions.solution("98.3")) == "98.3: PASS, your score: 3\n"
+
+
+@pytest.mark.parametrize("body, said", [("pass", "not attempted"), ("...", "not attempted"),
+                                        ("len(x)", "not yet. the box is not empty"), ("x.clear()", "PASS, your score")])
+def test_an_act_returns_nothing(capsys, tmp_path, body, said):
+    answer = learner(tmp_path, f"def double(x):\n    {body}\n")
+    assert printed(capsys, checks.check, "98.3", answer).startswith(f"98.3: {said}")
+
+
+@pytest.mark.parametrize("answer", [[1, 2], (1.0, 2.0), range(1, 3), np.array([1, 2]), torch.tensor([1.0, 2.0]),
+                                    [np.float32(1), torch.tensor(2)], torch.tensor([1.0, 2.0], requires_grad=True)])
+def test_numbers_are_taken_alike(capsys, answer):
+    assert printed(capsys, checks.check, "98.4", answer) == "98.4: PASS\n"
+    assert printed(capsys, checks.check, "98.4", lambda n: answer) == "98.4: PASS\n"
+
+
+@pytest.mark.parametrize("answer", ["12", [1, "2"], [1, None], {1: 2}])
+def test_what_is_no_number_is_named(capsys, answer):
+    assert "98.4: not yet. numbers are asked for; this holds a" in printed(capsys, checks.check, "98.4", answer)
 
 
 def test_a_wrong_answer_gets_the_message(capsys):
@@ -135,6 +177,13 @@ def test_hints_come_one_at_a_time(capsys):
                     '98.1: no more hints; reveal("98.1") shows the solution\n']
 
 
+def test_an_id_may_be_a_number(capsys):
+    assert printed(capsys, checks.check, 98.1, solutions.solution("98.1")) == "98.1: PASS\n"
+    assert printed(capsys, checks.hint, 98.1) == "98.1, hint 1 of 2: think of a sum\n"
+    assert printed(capsys, checks.hint, "98.1") == "98.1, hint 2 of 2: x + x\n"
+    assert printed(capsys, checks.reveal, np.float64(98.2)) == "limit = [1, 2]\n"
+
+
 def test_reveal_prints_the_source(capsys):
     assert printed(capsys, checks.reveal, "98.1") == (
         '@decorated\ndef double(x):\n    """Twice x."""\n    return 2 * x\n')
@@ -142,8 +191,9 @@ def test_reveal_prints_the_source(capsys):
 
 
 @pytest.mark.parametrize("call", [checks.hint, checks.reveal, lambda id: checks.check(id, 5)])
-@pytest.mark.parametrize("id, words", [("98.7", "chapter 98 has 98.1, 98.2"), ("97.1", "chapters with exercises"),
-                                       (98.1, None), ("x", "an id is the text")])
+@pytest.mark.parametrize("id, words", [("98.7", "chapter 98 has 98.1, 98.2, 98.3"), ("97.1", "chapters with exercises"),
+                                       (98.7, "there is no exercise '98.7'"), (98, "chapter 98 has"),
+                                       ("x", "an id is the text")])
 def test_an_unknown_id_names_the_known(call, id, words):
-    with pytest.raises(exercises.NoSuchExercise, match=words or "98.1"):
+    with pytest.raises(exercises.NoSuchExercise, match=words):
         call(id)

@@ -5,9 +5,13 @@
         if answer(4)[0, 1] != 0:
             raise Wrong("loss 1 comes before module 2 and cannot train it: look above the diagonal")
 
-The check is given what the learner made. A function that the learner writes returns its result: one that returns None
-is taken for an untouched stub. `chNN.py` in `solutions` maps each id to the name of its solution there, which is also
-the name that the notebook's stub defines: `SOLUTIONS = {"3.2": "window"}`.
+The check is given what the learner made. It raises Wrong, or returns: None, or a text that stands behind PASS, such as
+the score of a design. A function that the learner writes returns its result: one that returns None is taken for an
+untouched stub, unless the exercise says `acts=True`. With `numbers=True` the answer, or what the answer's function
+returns, reaches the check as Python numbers and lists, whether the learner wrote Python, numpy or torch (plain.py).
+
+`chNN.py` in `solutions` maps each id to the name of its solution there, which is also the name that the notebook's stub
+defines: `SOLUTIONS = {"3.2": "window"}`.
 """
 
 import importlib
@@ -26,8 +30,8 @@ class NoSuchExercise(LookupError):
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise. dots: difficulty, 1 to 3. hints: from a nudge to nearly the answer. check: answer -> None, or
-    Wrong."""
+    """One exercise. dots: difficulty, 1 to 3. hints: from a nudge to nearly the answer. check: answer -> None or a text
+    to stand behind PASS; or Wrong. numbers: the answer is made of numbers. acts: its function need return nothing."""
 
     id: str
     title: str
@@ -36,11 +40,13 @@ class Exercise:
     why: str
     hints: list[str]
     check: Callable
+    numbers: bool = False
+    acts: bool = False
 
 
-def exercise(id, *, title, dots, minutes, why, hints):
+def exercise(id, *, title, dots, minutes, why, hints, numbers=False, acts=False):
     """Decorator: make an Exercise of a check function."""
-    return lambda check: Exercise(id, title, dots, minutes, why, list(hints), check)
+    return lambda check: Exercise(id, title, dots, minutes, why, list(hints), check, numbers, acts)
 
 
 def chapters():
@@ -60,8 +66,9 @@ def of_chapter(number):
 
 
 def find(id):
-    """The Exercise called `id`, or NoSuchExercise."""
-    chapter, _, number = str(id).partition(".")
+    """The Exercise called `id`, "3.2" or 3.2, or NoSuchExercise."""
+    id = str(id)
+    chapter = id.partition(".")[0]
     known = of_chapter(chapter.zfill(2)) if chapter.isdecimal() else {}
     if id not in known:
         if known:

@@ -1,24 +1,27 @@
-"""Chapter 00: reading, writing and mending a reach."""
+"""Chapter 00: reading, writing and measuring a reach, and sealing a model."""
 
 import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import nn
 
-from ... import measure, reach
+from ... import reach
 from . import Wrong, exercise
+from .matrices import legal
+from .measuring import measured_right
+from .sealing import cuts_of
 
 
-@exercise("0.1", title="Read a matrix", dots=1, minutes=2,
+@exercise("0.1", title="Read a matrix", dots=1, minutes=2, numbers=True,
           why="Every later chapter draws such a matrix.",
           hints=["Draw the matrix with ll.reach.interlocking(4, 2). Which row belongs to loss 3?",
                  "Row 3 holds a single 1. Its column, counted from 1, is the module."])
 def read_a_matrix(answer):
-    if not isinstance(answer, (set, frozenset, list, tuple)):
-        raise Wrong(f"give a set of module numbers, such as {{1, 4}}; this is a {type(answer).__name__}")
-    given = set(answer)
+    try:
+        given = set(np.ravel(list(answer) if isinstance(answer, set) else answer).tolist())
+    except ValueError:
+        raise Wrong("give a set of module numbers, such as {1, 4}") from None
     if given == {2}:
         return
+    if given == {0, 1}:
+        raise Wrong("that is the row itself, or its numbers; name the modules at which it holds a 1, such as {1, 4}")
     if given == {1}:
         raise Wrong("the text counts modules from 1; column 1 of the array is another module's number here")
     if given == {2, 3}:
@@ -28,17 +31,12 @@ def read_a_matrix(answer):
     raise Wrong("read along row 3 of ll.reach.interlocking(4, 2): a 1 in column j says that module j is trained")
 
 
-@exercise("0.2", title="Write a matrix", dots=1, minutes=5,
+@exercise("0.2", title="Write a matrix", dots=1, minutes=5, numbers=True,
           why="To declare a method is to write its matrix.",
           hints=["Two chunks: modules 1 to 3 and modules 4 to 6. Where does each chunk's loss sit?",
                  "Only rows 3 and 6 hold ones, three each, and no column holds two."])
 def write_a_matrix(answer):
-    try:
-        R = reach.check(answer)
-    except reach.ReachError as error:
-        raise Wrong(str(error)) from None
-    if R.shape != (6, 6):
-        raise Wrong(f"K = 6 needs 6 rows and 6 columns; this is {R.shape[0]} x {R.shape[1]}")
+    R = legal(answer, 6)
     busy = np.flatnonzero(R.any(axis=1)) + 1
     if busy.tolist() != [3, 6]:
         raise Wrong(f"losses are computed at modules {', '.join(map(str, busy))}; "
@@ -52,25 +50,24 @@ def write_a_matrix(answer):
             raise Wrong(f"loss {i} trains modules {modules}; its chunk holds the three modules that end at module {i}")
 
 
-@exercise("0.3", title="Mend a leak", dots=2, minutes=8,
-          why="A forgotten detach raises no error; only the reach shows it.",
-          hints=["Two paths lead from h into loss 2, and one of them has no detach.",
-                 "Make `cut = h.detach()` once and use it wherever loss 2 needs h; loss 1 keeps h."])
-def mend_a_leak(answer):
-    model, x, y = nn.Module(), torch.randn(8, 4), torch.arange(8) % 3
-    model.stem, model.top = nn.Linear(4, 6), nn.Linear(6, 6)
-    model.head_1, model.head_2 = nn.Linear(6, 3), nn.Linear(6, 3)
-    losses = answer(model, x, y)
-    if not isinstance(losses, dict) or list(losses) != ["loss 1", "loss 2"]:
-        raise Wrong('return a dict with the keys "loss 1" and "loss 2", in this order')
-    h = F.relu(model.stem(x))
-    expected = F.cross_entropy(model.head_1(h), y), F.cross_entropy(model.head_2(model.top(h) + h), y)
-    for (name, loss), value in zip(losses.items(), expected):
-        if not torch.allclose(loss, value):
-            raise Wrong(f"the value of {name} changed; a detach changes gradients, never values, so keep both paths")
-        if not loss.requires_grad:
-            raise Wrong(f"{name} has no graph at all and trains nothing; detach h, not the loss")
-    # columns: stem, top, head_1, head_2
-    differences = measure.reach(model, (x, y), losses=answer).differences([[1, 0, 1, 0], [0, 1, 0, 1]])
-    if differences:
-        raise Wrong(f"measured: {'; '.join(differences)}")
+@exercise("0.3", title="Measure a reach", dots=2, minutes=10, numbers=True,
+          why="A matrix on paper proves nothing about code; autograd knows what is connected.",
+          hints=["torch.autograd.grad(loss, parameters) returns gradients and leaves .grad alone. For a parameter that "
+                 "the loss does not use it raises an error, unless you say allow_unused=True: then it returns None.",
+                 "Losses may share a graph, and the first backward pass frees it: retain_graph=True. Some loss may "
+                 "have no graph at all: look at loss.requires_grad first.",
+                 "For each loss and module: int(any(g is not None for g in gradients)). A gradient of zeros is no "
+                 "None: it is connected."])
+def measure_a_reach(answer):
+    measured_right(answer)
+
+
+@exercise("0.4", title="Seal a dense model", dots=3, minutes=15,
+          why="A forgotten path raises no error; only the reach shows it. Fewer cuts are fewer to forget.",
+          hints=["Loss j keeps the graph of its own block. What do the blocks behind it read, and from where?",
+                 "First make it right: block j reads torch.cat of every earlier output, each detached. How many of "
+                 "these detaches repeat one that was done before?",
+                 "What a block reads is what the block before it read, and one output more. Cut that once a border."])
+def seal_a_dense_model(answer):
+    cuts = cuts_of(answer)
+    return f"your score: {cuts} cuts (fewer is better; the best known is 3, one a border)"

@@ -1,9 +1,10 @@
-"""Chapter 02: a head, a frozen prefix, and what one module after the other costs."""
+"""Chapter 02: a head, one phase, what one module after the other costs, and a better head."""
 
 import torch
 from torch import nn
 
-from . import Wrong, exercise
+from . import Wrong, exercise, trial
+from .phase import phase_right
 
 
 @exercise("2.1", title="A linear head", dots=1, minutes=5,
@@ -16,66 +17,54 @@ def linear_head(answer):
     head = answer(shape, classes)
     if not isinstance(head, nn.Module):
         raise Wrong(f"return an nn.Module, which an optimizer can train; this is a {type(head).__name__}")
-    x = torch.randn(8, *shape)
+    x = torch.randn(8, *shape, requires_grad=True)
     logits = head(x)
     if logits.shape != (8, classes):
         raise Wrong(f"8 images and {classes} classes make logits of shape (8, {classes}); got {tuple(logits.shape)}")
     parameters, expected = sum(p.numel() for p in head.parameters()), shape[0] * classes + classes
+    if parameters == expected - classes:
+        raise Wrong(f"the weights are there, the bias is not: one number a class, {expected} parameters in all")
     if parameters != expected:
         raise Wrong(f"average over all positions first: C x classes weights and one bias a class make {expected} "
                     f"parameters here; yours has {parameters}")
-    weight, bias = sorted(head.parameters(), key=lambda p: -p.numel())
+    if not logits.requires_grad or torch.autograd.grad(logits.sum(), x, allow_unused=True)[0] is None:
+        raise Wrong("the head cuts itself off from the features it reads, with a detach() or no_grad(): the module "
+                    "below would never learn")
+    _compare_logits(head, x.detach(), logits.detach(), shape[0], classes)
+
+
+def _compare_logits(head, x, logits, C, classes):
     if torch.allclose(logits.sum(dim=1), torch.ones(8)) and (logits >= 0).all():
         raise Wrong("the loss takes logits and applies the softmax itself; leave it out of the head")
-    weight = weight if weight.shape == (shape[0], classes) else weight.reshape(classes, shape[0]).T
+    weight, bias = (p.detach() for p in sorted(head.parameters(), key=lambda p: -p.numel()))
+    weight = weight if weight.shape == (C, classes) else weight.reshape(classes, C).T
+    if torch.allclose(logits, x.sum(dim=(2, 3)) @ weight + bias, atol=1e-4):
+        raise Wrong("the logits come from the sum over the positions, and so grow with the map: take the average")
     if not torch.allclose(logits, x.mean(dim=(2, 3)) @ weight + bias, atol=1e-5):
         raise Wrong("the logits are not linear in the average over the positions: average pooling, "
                     "then one linear layer, nothing between or behind")
 
 
-@exercise("2.2", title="A frozen prefix", dots=2, minutes=10,
+@exercise("2.2", title="One phase", dots=2, minutes=12, acts=True,
           why="A prefix that still moves is the commonest error in greedy code, and nothing reports it.",
-          hints=["Two different things must stop: autograd, and BatchNorm's running averages. "
-                 "One switch does not stop both.",
-                 "`eval()` on every module, then the forward pass inside `with torch.no_grad():`."])
-def frozen_forward(answer):
-    prefix = nn.ModuleList(nn.Sequential(nn.Conv2d(c, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), nn.ReLU())
-                           for c in (3, 4))
-    x = 2 + 3 * torch.randn(8, 3, 6, 6)
-    before = {name: tensor.clone() for name, tensor in prefix.state_dict().items()}
-    kept = []
-
-    def pack(tensor):
-        kept.append(tensor)
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        features = answer(prefix, x)
-    if not isinstance(features, torch.Tensor):
-        raise Wrong(f"return the features behind the last frozen module, a tensor; this is a {type(features).__name__}")
-    moved = [name for name, tensor in prefix.state_dict().items() if not torch.equal(tensor, before[name])]
-    if moved:
-        raise Wrong(f"{moved[0]} moved, {len(moved)} entries in all: in train mode BatchNorm updates "
-                    "its running averages in every forward pass, whether gradients are on or off")
-    if features.requires_grad:
-        raise Wrong("the features still carry a graph: the next loss would send its gradient into the frozen modules")
-    if kept:
-        raise Wrong(f"no gradient leaves, but the forward pass built a graph and kept {len(kept)} tensors for it: "
-                    "cut before the forward pass, not behind it")
-    with torch.no_grad():
-        expected = prefix.eval()[1](prefix[0](x))
-    if not torch.allclose(features, expected):
-        raise Wrong("the values differ from those of the modules in eval mode, one after the other")
+          hints=["Only module j and head j learn, so the optimizer gets their parameters alone. Two things must stop "
+                 "in the modules before: autograd, and BatchNorm's running averages. One switch does not stop both.",
+                 "Call eval() on the modules before j and train() on module j and head j, whatever they were before. "
+                 "Run the former under torch.no_grad().",
+                 "For each batch: the frozen modules, zero_grad(), cross-entropy of head j's logits, backward, step. "
+                 "The modules behind j are never called."])
+def train_phase(answer):
+    phase_right(answer)
 
 
-@exercise("2.3", title="What waiting costs", dots=1, minutes=5,
+@exercise("2.3", title="What waiting costs", dots=1, minutes=5, numbers=True,
           why="The schedule alone decides this bill; the reach is the same.",
           hints=["While module j trains, which modules run forward on every batch?",
                  "Phase j runs j modules forward for `epochs` epochs: add j from 1 to K."])
 def forward_epochs(answer):
     for K, epochs in ((1, 5), (4, 3), (16, 10)):
         given, expected = answer(K, epochs), (epochs * K * (K + 1) // 2, epochs * K)
-        if not isinstance(given, (tuple, list)) or len(given) != 2:
+        if not isinstance(given, list) or len(given) != 2:
             raise Wrong("return two numbers: (one after the other, all at once)")
         sequential, together = given
         if together != expected[1]:
@@ -89,3 +78,16 @@ def forward_epochs(answer):
         if sequential != expected[0]:
             raise Wrong(f"one after the other, K = {K}, {epochs} epochs a module: got {sequential}. "
                         "Phase j runs modules 1 to j forward, the trained one included")
+
+
+@exercise("2.4", title="Design a head", dots=3, minutes=15,
+          why="Labels reach a module through its head alone: what the head cannot see, the module cannot learn.",
+          hints=["What does the linear head throw away first? Where a feature was found. Keep a coarse grid: pool to "
+                 "4 x 4 instead of 1 x 1, and flatten.",
+                 "A 3x3 convolution is cheap on a small map: at 8 x 8 it costs a sixteenth of what it does at 32 x 32. "
+                 "ll.cost.count(head, (16, 32, 32)) tells MACs and parameters.",
+                 "Pool to 8 x 8, one convolution with BatchNorm and ReLU, pool to 4 x 4, flatten, one linear layer. "
+                 "Then compare average pooling with max pooling, at both places."])
+def my_head(answer):
+    trial.within(answer)
+    return trial.told(answer)

@@ -1,70 +1,37 @@
 """Exercises of chapter 03: decoupled greedy learning."""
 
-from copy import deepcopy
-
-import torch
-
-from llcourse import measure, networks, timeline
-from llcourse import reach as reaches
-
+from ... import reach as reaches
+from ... import timeline
 from . import Wrong, exercise
+from .cutting import largest
+from .step import step_right
 
 
-@exercise("3.1", title="One backward for all losses", dots=2, minutes=10,
-          why="The border, not the loop, makes a method local.",
-          hints=["Walk through zip(body, heads) and collect one cross-entropy a module.",
-                 "The gradient must stop between two modules, so detach what a module receives, "
-                 "not what its head receives."])
-def one_backward(answer):
-    net = networks.resnet(8, width=4).cut(3).double()
-    x, y = torch.randn(4, 3, 32, 32, dtype=torch.float64), torch.arange(4)
-    losses = answer(net.body, net.heads, x, y)
-    if not isinstance(losses, (list, tuple)) or len(losses) != net.K:
-        raise Wrong(f"return a list of K losses, here {net.K}, one for each module; this is a {type(losses).__name__}"
-                    + (f" of {len(losses)}" if isinstance(losses, (list, tuple)) else ""))
-
-    def named(model, x, y):
-        return {f"loss {i + 1}": loss for i, loss in enumerate(answer(model.body, model.heads, x, y))}
-
-    parts = {name: part for name, part in net.parts().items() if name.startswith("module")}
-    try:
-        faults = measure.reach(net, (x, y), losses=named, parts=parts).differences(reaches.local(net.K))
-    except ValueError:
-        raise Wrong("no loss reaches any module: a head must see its module's output with the graph behind it. "
-                    "Detach only what the next module receives") from None
-    except RuntimeError as error:
-        raise Wrong(f"autograd cannot go back from your losses ({error}). "
-                    "Do you detach a loss, or work in place?") from None
-    if faults:
-        raise Wrong(f"the measured reach is not the identity: {faults[0]}. "
-                    "The only place to detach is between two modules")
-    expected = deepcopy(net)
-    net.zero_grad()
-    expected.zero_grad()
-    sum(answer(net.body, net.heads, x, y)).backward()
-    expected.backward(x, y)
-    for (name, p), q in zip(net.named_parameters(), expected.parameters()):
-        if p.grad is None or not (p.grad - q.grad).abs().max() <= 1e-8:
-            raise Wrong(f"the reach is right, but the gradient of {name} is not the package's: is every loss the plain "
-                        "cross-entropy of its head's logits?")
+@exercise("3.1", title="The step of DGL", dots=2, minutes=10, acts=True,
+          why="The border, not the loop, makes a method local; when a module goes back decides what is kept.",
+          hints=["One loop over zip(body, heads, optimizers): a module, its loss, backward, step; then the next one.",
+                 "The gradient must stop between two modules: detach what the next module receives, not what the head "
+                 "receives.",
+                 "In the loop: zero_grad(), x = module(x), the cross-entropy of head(x) and its backward(), step(), "
+                 "x = x.detach(). The output that you pass on was computed before the step; do not compute it again."])
+def dgl_step(answer):
+    step_right(answer)
 
 
-@exercise("3.2", title="How many workers?", dots=2, minutes=10,
-          why="A worker has room for so much and no more; blocks stay in order.",
-          hints=["Fill the first worker until the next block would exceed the budget, then open another.",
-                 "Keep two numbers: the workers so far, at first 1, and the load of the last of them."])
-def how_many_workers(answer):
-    cases = {(1, 1, 1, 1): (2, 2), (3, 3, 3): (4, 3), (1, 4, 4, 1, 1): (5, 3), (7,): (7, 1), (3, 3, 1, 1): (4, 3),
-             (1, 5, 1, 5, 1, 5): (6, 3), (5, 5, 1, 1): (6, 3), (4, 2, 4, 2, 4): (5, 5)}
-    for costs, (budget, workers) in cases.items():
-        given = answer(list(costs), budget)
-        if given != workers:
-            why = ("blocks cannot be split or moved to another place in the chain" if given < workers
-                   else "a worker may be filled up to the budget, and the last one counts once")
-            raise Wrong(f"blocks {list(costs)} with budget {budget} need {workers} workers, not {given}: {why}")
+@exercise("3.2", title="Borders for the slowest worker", dots=3, minutes=15, numbers=True,
+          why="The slowest worker, its head included, sets the pace of all; and a device has only so much room.",
+          hints=["The published borders of ResNet-32 are [4, 8, 12]: 29.2 %, but worker 1 keeps 30.4 MiB. Early blocks "
+                 "have the large maps: take one away from worker 1, and see who has no room now.",
+                 "ResNet-32 has only 455 cuts: itertools.combinations(range(1, n), K - 1) lists the borders of each.",
+                 "For each cut the ends are [0, *cut, n], and its workers are worker(a, b) for neighbouring ends. "
+                 "Leave out cuts with a worker above 30 MiB; of the others take the one whose largest share is least."])
+def borders(answer):
+    first, second = (largest(answer, depth, K) for depth, K in ((32, 4), (20, 3)))
+    return (f"your score: the largest worker has {first:.1f} % of ResNet-32 and {second:.1f} % of ResNet-20 (less is "
+            "better; the best are 34.3 and 43.7)")
 
 
-@exercise("3.3", title="Utilisation", dots=1, minutes=5,
+@exercise("3.3", title="Utilisation", dots=1, minutes=5, numbers=True,
           why="It says how much of the promised speed-up a short run pays for filling the chain.",
           hints=["Worker K starts K - 1 time units after worker 1 and then never waits.",
                  "Each worker is busy for 3 units a batch. The run lasts from the first start to worker K's end."])
@@ -72,7 +39,18 @@ def busy_share(answer):
     for K, batches in ((1, 1), (4, 1), (4, 5), (8, 20), (16, 2)):
         simulated = timeline.utilisation(timeline.simulate(reaches.local(K), batches), K)
         given = answer(K, batches)
+        if not isinstance(given, (int, float)):
+            raise Wrong(f"return one number; got {given}")
         if not abs(given - simulated) <= 1e-9:
             raise Wrong(f"for K = {K} and {batches} batches the simulator finds {simulated:.4f}, "
-                        f"your formula {given:.4f}. How long does worker K wait before its first batch, "
-                        "and for how long is it busy after that?")
+                        f"your formula {given:.4f}. {_slip(K, batches, given, simulated)}")
+
+
+def _slip(K, batches, given, simulated):
+    if abs(given / 100 - simulated) <= 1e-9:
+        return "A share is a number from 0 to 1, not a percentage"
+    if abs(given - 1 / K) <= 1e-9:
+        return "That is backprop's, where one worker is busy at a time; in DGL none waits for a gradient from above"
+    if given == 1:
+        return "One batch alone cannot keep K workers busy: how long does worker K wait before it starts?"
+    return "How long does worker K wait before its first batch, and for how long is it busy after that?"

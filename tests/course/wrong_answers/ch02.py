@@ -1,7 +1,12 @@
 """Answers to the exercises of chapter 02 that a learner might give, and words that the message must hold."""
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import nn
+
+from llcourse import heads
+from llcourse.course.solutions.ch02 import linear_head
 
 
 def every_position(shape, classes):
@@ -26,40 +31,105 @@ def not_pooled(shape, classes):
     return nn.Sequential(nn.Flatten(2), nn.Linear(shape[1] * shape[2], classes))
 
 
-def only_requires_grad(modules, x):
-    for module in modules:
-        x = module.requires_grad_(False)(x)
-    return x
+def detached(shape, classes):
+    return Through(lambda x: x.detach(), shape, classes)
 
 
-def only_eval(modules, x):
-    for module in modules:
-        x = module.eval()(x)
-    return x
+def without_bias(shape, classes):
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(shape[0], classes, bias=False))
 
 
-def only_no_grad(modules, x):
-    with torch.no_grad():
-        for module in modules:
-            x = module(x)
-    return x
+def summed(shape, classes):
+    return Through(lambda x: x * x.shape[2] * x.shape[3], shape, classes)
 
 
-def detached_late(modules, x):
-    return only_eval(modules, x).detach()
+class Through(nn.Module):
+    """The linear head behind something that is done to the features."""
+
+    def __init__(self, first, shape, classes):
+        super().__init__()
+        self.first, self.linear = first, nn.Linear(shape[0], classes)
+
+    def forward(self, x):
+        return self.linear(self.first(x).mean(dim=(2, 3)))
 
 
-def first_alone(modules, x):
-    with torch.no_grad():
-        return modules[0].eval()(x)
+def phase(body, heads, j, batches, prefix="eval", own="train", graph=False, late=False, learns="both", zero=True,
+          behind=False, passes=1, lr=0.1):
+    """One phase, with whatever fault the options say."""
+    for module in body[:j]:
+        module.train(prefix == "train")
+    body[j].train(own == "train"), heads[j].train(own == "train")
+    learning = {"both": [body[j], heads[j]], "module": [body[j]], "head": [heads[j]], "all": [*body, *heads]}[learns]
+    optimizer = torch.optim.SGD([p for part in learning for p in part.parameters()], lr=lr)
+    for x, y in batches * passes:
+        with torch.set_grad_enabled(graph):
+            for module in body[:j]:
+                x = module(x)
+        x = x.detach() if late else x
+        if zero:
+            optimizer.zero_grad()
+        h = body[j](x)
+        if behind and j + 1 < len(body):
+            body[j + 1](h)
+        F.cross_entropy(heads[j](h.detach() if learns == "head" else h), y).backward()
+        optimizer.step()
+
+
+def phase_with(**fault):
+    return lambda *given: phase(*given, **fault)
+
+
+def counted_from_1(body, heads, j, batches):
+    phase(body, heads, max(0, j - 1), batches)
+
+
+def modes_left(body, heads, j, batches):
+    """Right where all is in train mode before: it never calls train() itself."""
+    for module in body[:j]:
+        module.eval()
+    optimizer = torch.optim.SGD([*body[j].parameters(), *heads[j].parameters()], lr=0.1)
+    for x, y in batches:
+        with torch.no_grad():
+            for module in body[:j]:
+                x = module(x)
+        optimizer.zero_grad()
+        F.cross_entropy(heads[j](body[j](x)), y).backward()
+        optimizer.step()
+
+
+def zeroed_once(body, heads, j, batches):
+    body.zero_grad(), heads.zero_grad()
+    phase(body, heads, j, batches, zero=False)
+
+
+def zeroed_behind(body, heads, j, batches):
+    for batch in batches:
+        phase(body, heads, j, [batch], zero=False)
+        body.zero_grad(), heads.zero_grad()
+
+
+def pooled_by_one(shape, classes):
+    return nn.Sequential(nn.MaxPool2d(32), nn.Flatten(), nn.Linear(shape[0], classes))
 
 
 WRONG = {
     "2.1": [(every_position, "average over all positions"), (largest_position, "not linear in the average"),
-            (softmax_too, "softmax"), (no_module, "nn.Module"), (not_pooled, "logits of shape (8, 3)")],
-    "2.2": [(only_requires_grad, "running averages"), (only_eval, "still carry a graph"),
-            (only_no_grad, "running averages"), (detached_late, "built a graph"), (first_alone, "values differ")],
+            (softmax_too, "softmax"), (no_module, "nn.Module"), (not_pooled, "logits of shape (8, 3)"),
+            (detached, "would never learn"), (without_bias, "the bias is not"), (summed, "from the sum")],
+    "2.2": [(phase_with(prefix="train"), "running averages"), (phase_with(graph=True, late=True), "built a graph"),
+            (phase_with(graph=True), "built a graph"), (phase_with(own="eval"), "ran in eval mode"),
+            (modes_left, "whatever mode it was left in"), (zeroed_once, "before every backward()"),
+            (phase_with(zero=False), "before every backward()"), (phase_with(learns="module"), "head 3 did not learn"),
+            (phase_with(learns="head"), "module 3 did not learn"), (phase_with(behind=True), "module 4 ran"),
+            (phase_with(learns="all", graph=True, late=False), "give the optimizer their parameters"),
+            (phase_with(passes=2), "one pass over them"), (phase_with(lr=0.01), "lr = 0.1"),
+            (zeroed_behind, "the first included"), (counted_from_1, "only module j and head j")],
     "2.3": [(lambda K, e: (K * e, K * e), "run forward too"), (lambda K, e: (K * K * e, K * e), "do not run at all"),
-            (lambda K, e: (e * K * (K - 1) // 2, K * e), "the trained one included"),
-            (lambda K, e: (e * K * (K + 1) // 2, e), "all at once"), (lambda K, e: 3 * K * e, "two numbers")],
+            (lambda K, e: torch.tensor([e * K * (K - 1) // 2, K * e]), "the trained one included"),
+            (lambda K, e: np.array([e * K * (K + 1) // 2, e]), "all at once"), (lambda K, e: 3 * K * e, "two numbers")],
+    "2.4": [(every_position, "163,850 parameters; at most 6,000"),
+            (lambda shape, classes: heads.make("cnn", shape, classes), "MACs an image; at most 500,000"),
+            (linear_head, "what does averaging over all positions throw away"),
+            (pooled_by_one, "Beat it by"), (not_pooled, "logits have shape"), (lambda *given: "1c2f", "nn.Module")],
 }

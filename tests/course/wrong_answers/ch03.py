@@ -1,82 +1,72 @@
 """Wrong answers to the exercises of chapter 03, each with words that its message must hold."""
 
-import math
-
+import numpy as np
+import torch
 import torch.nn.functional as F
 
-
-def no_detach(body, heads, x, y):
-    losses = []
-    for module, head in zip(body, heads):
-        x = module(x)
-        losses.append(F.cross_entropy(head(x), y))
-    return losses
+from llcourse import partition
+from llcourse.course.solutions.ch03 import dgl_step
 
 
-def detached_for_the_head(body, heads, x, y):
-    losses = []
-    for module, head in zip(body, heads):
-        x = module(x).detach()
-        losses.append(F.cross_entropy(head(x), y))
-    return losses
+def step(body, heads, optimizers, x, y, border=True, for_head=False, zero=True, steps=True, again=False, scale=1,
+         at_once=False, upto=None):
+    """One step of DGL, with whatever fault the options say."""
+    total = 0
+    for module, head, optimizer in list(zip(body, heads, optimizers))[:upto]:
+        if zero:
+            optimizer.zero_grad()
+        h = module(x)
+        loss = scale * F.cross_entropy(head(h.detach() if for_head else h), y)
+        total = total + loss
+        if not at_once:
+            loss.backward()
+        if steps and not at_once:
+            optimizer.step()
+        h = module(x) if again else h
+        x = h.detach() if border else h
+    if at_once:
+        total.backward()
+        for optimizer in optimizers:
+            optimizer.step()
 
 
-def summed_already(body, heads, x, y):
-    return sum(no_detach(body, heads, x, y))
+def step_with(**fault):
+    return lambda *given: step(*given, **fault)
 
 
-def only_the_last(body, heads, x, y):
-    return no_detach(body, heads, x, y)[-1:]
+def in_eval_mode(body, heads, optimizers, x, y):
+    dgl_step(body.eval(), heads.eval(), optimizers, x, y)
 
 
-def averaged(body, heads, x, y):
-    losses = []
-    for module, head in zip(body, heads):
-        x = module(x.detach())
-        losses.append(F.cross_entropy(head(x), y) / len(body))
-    return losses
+def left_in_eval_mode(body, heads, optimizers, x, y):
+    dgl_step(body, heads, optimizers, x, y)
+    body.eval()
 
 
-def fractions(costs, budget):
-    return math.ceil(sum(costs) / budget)
-
-
-def last_forgotten(costs, budget):
-    workers, load = 0, 0
-    for cost in costs:
-        if load + cost > budget:
-            workers, load = workers + 1, 0
-        load += cost
-    return workers
-
-
-def never_full(costs, budget):
-    workers, load = 1, 0
-    for cost in costs:
-        if load + cost >= budget:
-            workers, load = workers + 1, 0
-        load += cost
-    return workers
-
-
-def rearranged(costs, budget):
-    room = []
-    for cost in sorted(costs, reverse=True):
-        fits = [i for i, left in enumerate(room) if left >= cost]
-        if fits:
-            room[fits[0]] -= cost
-        else:
-            room.append(budget - cost)
-    return len(room)
+def without_heads(n, K, worker):
+    """Balanced in MACs, as the package cuts networks that nobody published borders for."""
+    return partition.balanced([worker(b, b + 1)[0] for b in range(n)], K)[:-1]
 
 
 WRONG = {
-    "3.1": [(no_detach, "loss 2 leaks into module 1"), (detached_for_the_head, "no loss reaches any module"),
-            (summed_already, "a list of K losses"), (only_the_last, "a list of K losses"),
-            (averaged, "not the package's")],
-    "3.2": [(fractions, "cannot be split"), (last_forgotten, "cannot be split"), (rearranged, "moved"),
-            (never_full, "up to the budget")],
-    "3.3": [(lambda K, batches: 1 / K, "the simulator finds"),
+    "3.1": [(step_with(border=False), "module 2 reads a tensor with a graph"),
+            (step_with(border=False, at_once=True), "module 2 reads a tensor with a graph"),
+            (step_with(for_head=True), "head 1 reads a tensor without a graph"),
+            (step_with(at_once=True), "all graphs are kept at once"),
+            (step_with(again=True), "module 1 ran 4 times"),
+            (step_with(zero=False), "zero_grad() before every backward"),
+            (step_with(steps=False), "module 1 did not learn"), (step_with(upto=2), "module 3 ran 0 times"),
+            (step_with(scale=1 / 3), "plain cross-entropy"), (in_eval_mode, "eval mode"),
+            (left_in_eval_mode, "eval mode")],
+    "3.2": [(lambda n, K, worker: [4, 8, 12], "worker 1, with blocks 0 to 3, keeps 30.4 MiB"),
+            (without_heads, "there is room for 30"),
+            (lambda n, K, worker: [0, 3, 6, 11], "K - 1 borders"), (lambda n, K, worker: [11, 6, 3], "rising"),
+            (lambda n, K, worker: [3, 6, n], "from 1 to 15"), (lambda n, K, worker: 3, "K - 1 borders"),
+            (lambda n, K, worker: worker(n, n + 1), "at least one of them"),
+            (lambda n, K, worker: [3, 6, 11], "ResNet-20, K = 3")],
+    "3.3": [(lambda K, batches: 1 / K, "That is backprop's"), (lambda K, batches: 1, "cannot keep K workers busy"),
             (lambda K, batches: batches / (batches + K - 1), "the simulator finds"),
-            (lambda K, batches: 3 * batches / (3 * batches + K), "the simulator finds")],
+            (lambda K, batches: np.float32(3 * batches / (3 * batches + K)), "the simulator finds"),
+            (lambda K, batches: torch.tensor(300 * batches / (3 * batches + K - 1)), "not a percentage"),
+            (lambda K, batches: float("nan"), "your formula nan"), (lambda K, batches: [1], "one number")],
 }
