@@ -52,7 +52,7 @@ def reach(declared, measured, title=""):
     draw_matrix(left, declared, "declared")
     draw_matrix(right, measured.matrix, "measured by autograd", declared=declared)
     if title:
-        figure.suptitle(f"{title}\n", fontsize=TITLE)  # with an empty line between it and the names of the two
+        figure.suptitle(title, fontsize=TITLE)
     return figure  # a property of the code, not of the images: no stand-in stamp
 
 

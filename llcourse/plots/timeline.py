@@ -79,4 +79,5 @@ def _write(axes, text, interval, y, size, **style):
     """Text in the middle of an interval of time, left out where there is no room for it."""
     unit = room(axes) / abs(np.array([np.diff(axes.get_xlim())[0], np.diff(axes.get_ylim())[0]]))
     if (interval[1] - interval[0]) * unit[0] >= 0.66 * size * len(text) + 1 and 0.95 * unit[1] >= size:
-        axes.text(sum(interval) / 2, y, text, ha="center", va="center", fontsize=size, **style)
+        axes.text(sum(interval) / 2, y, text, ha="center", va="center", fontsize=size, **style,
+                  in_layout=False)  # it lies inside the axes; to ask hundreds of them takes long

@@ -164,7 +164,7 @@ def test_no_name_or_title_touches_another(draw):
              for text in (axes.title, axes._left_title, axes.xaxis.label, axes.yaxis.label) if text.get_text()]
     names += figure.texts
     names += [text for legend in figure.legends for text in legend.get_texts()]
-    assert not [(a, b) for a, b in combinations(boxes(figure, names), 2) if a.overlaps(b)]
+    assert not [(a, b) for a, b in combinations(boxes(figure, names), 2) if a.padded(2).overlaps(b)]
 
 
 @pytest.mark.parametrize("draw", [plots.curves, plots.by_module])
