@@ -7,12 +7,12 @@ import torch
 
 from .. import cost, networks, plots
 from ..heads import HEADS
-from .panel import Panel
+from .panel import Panel, Picture
 
 
 def cuts():
     """A Panel with the controls `K` (1 to 16) and `head` (a name in heads.HEADS)."""
-    return Panel(_draw, K=widgets.IntSlider(value=4, min=1, max=16),
+    return Panel(_draw, _say, Picture(6.5, 3.2, share="y"), K=widgets.IntSlider(value=4, min=1, max=16),
                  head=widgets.Dropdown(options=list(HEADS), value="1c2f"))
 
 
@@ -25,12 +25,17 @@ def _costs(K, head):
     return whole.borders(K), [body.macs for body, _ in rows], [aux.macs for _, aux in rows[:-1]] + [0]
 
 
-def _draw(K, head):
+def _draw(axes, K, head):
+    _, modules, heads = _costs(K, head)
+    whole = sum(modules)
+    plots.draw_stacked(axes, {"module": [100 * m / whole for m in modules],
+                              "its head": [100 * h / whole for h in heads]}, [str(j + 1) for j in range(K)])
+    plots.named(axes, "module", "MACs (% of ResNet-32)")
+
+
+def _say(K, head):
     borders, modules, heads = _costs(K, head)
     whole = sum(modules)
     workers = [module + aux for module, aux in zip(modules, heads)]
-    figure = plots.stacked({"module": [100 * m / whole for m in modules],
-                            f"{head} head": [100 * h / whole for h in heads]},
-                           [str(j + 1) for j in range(K)], "module", "MACs (% of ResNet-32)")
-    return figure, (f"largest worker {max(workers) / 1e6:.2f} MMAC, {100 * max(workers) / whole:.1f} % of the network; "
-                    f"heads add {100 * sum(heads) / whole:.1f} %; borders after {', '.join(borders) or 'no block'}")
+    return (f"largest worker {max(workers) / 1e6:.2f} MMAC, {100 * max(workers) / whole:.1f} % of the network; "
+            f"heads add {100 * sum(heads) / whole:.1f} %; borders after {', '.join(borders) or 'no block'}")

@@ -5,25 +5,28 @@ import ipywidgets as widgets
 from .. import plots
 from .. import reach as reaches
 from .. import timeline as timelines
-from .panel import Panel
+from .panel import Panel, Picture
 
 WINDOW = 24  # one batch of backprop at K = 8
 
 
 def timeline():
     """A Panel with the controls `method` (a name in reach.METHODS) and `K`."""
-    return Panel(_draw, method=widgets.Dropdown(options=list(reaches.METHODS)),
-                 K=widgets.IntSlider(value=4, min=1, max=8))
+    return Panel(_draw, _say, Picture(7.2, 3.4, down=True, share="x"),
+                 method=widgets.Dropdown(options=list(reaches.METHODS)), K=widgets.IntSlider(value=4, min=1, max=8))
 
 
-def _draw(method, K):
+def _draw(axes, method, K):
+    chosen = reaches.METHODS[method]
+    R = chosen(K)
+    plots.draw_timeline(axes, timelines.simulate(R, WINDOW // 3, wiring=chosen.wiring(K)), R.shape[1], WINDOW)
+
+
+def _say(method, K):
     chosen = reaches.METHODS[method]
     R, wiring = chosen(K), chosen.wiring(K)
-    workers = R.shape[1]
-    figure = plots.timeline({f"{method}, K = {K}": timelines.simulate(R, WINDOW // 3, wiring=wiring)}, workers,
-                            until=WINDOW)
     period = timelines.batch_time(R, wiring=wiring)
     one = timelines.simulate(R, 1, wiring=wiring)
-    busy = sum(task.end - task.start for task in one) / (workers * period)
-    return figure, (f"once in step: a batch every {period:g} units of time; "
-                    f"the workers are busy {100 * busy:.3g} % of it")
+    busy = sum(task.end - task.start for task in one) / (R.shape[1] * period)
+    return (f"once in step: a batch every {period:g} units of time; "
+            f"the workers are busy {100 * busy:.3g} % of it")

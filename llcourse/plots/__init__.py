@@ -1,9 +1,15 @@
-"""Figures of the course. Every function returns the matplotlib Figure and shows nothing by itself."""
+"""Figures of the course. Every function returns the matplotlib Figure and shows nothing by itself.
 
-from .matrices import chains, gradients, matrix, methods, reach
-from .results import bars, by_module, curves, stacked, tradeoff
-from .style import module_colours
-from .timeline import timeline
+Those called draw_... draw on an Axes that they are given; the figures, and the panels, are made of them.
+"""
 
-__all__ = ["bars", "by_module", "chains", "curves", "gradients", "matrix", "methods", "module_colours", "reach",
-           "stacked", "timeline", "tradeoff"]
+from .chains import chains, draw_chain
+from .gradients import gradients
+from .matrices import draw_matrix, matrix, methods, reach, reaches
+from .results import bars, by_module, curves, draw_bars, draw_lines, draw_stacked, stacked, tradeoff
+from .style import legend, module_colours, named
+from .timeline import draw_timeline, timeline
+
+__all__ = ["bars", "by_module", "chains", "curves", "draw_bars", "draw_chain", "draw_lines", "draw_matrix",
+           "draw_stacked", "draw_timeline", "gradients", "legend", "matrix", "methods", "module_colours", "named",
+           "reach", "reaches", "stacked", "timeline", "tradeoff"]

@@ -1,17 +1,39 @@
 """Panels, driven as a reader would drive them."""
 
+import io
+import re
+
+import matplotlib.pyplot as plt
 import pytest
 import torch
 
 from llcourse import heads, panels, reach
 
+PANELS = {"reach": panels.reach, "timeline": panels.timeline, "heads": panels.heads, "cuts": panels.cuts}
+STRIPS = {"reach": [{"method": "Chunked, 2 modules"}, {"method": "Deep supervision"}],
+          "timeline": [{"method": "Backprop"}, {"method": "Chunked, 2 modules"}],
+          "heads": [{"head": "mlp"}, {"head": "cnn"}], "cuts": [{"K": 2}, {"K": 16}]}
+panel_names = pytest.mark.parametrize("name", PANELS)
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+def tag(panel):
+    """The attributes of the picture's HTML."""
+    assert panel.image.value.startswith("<img ")
+    return dict(re.findall(r'(\w+)="([^"]*)"', panel.image.value))
+
 
 def test_a_panel_redraws_when_a_control_moves():
     panel = panels.reach()
-    before = bytes(panel.image.value)
+    before = panel.png
     assert before.startswith(b"\x89PNG") and "losses computed: 1; borders detached: 0 of 3" in panel.text.value
     assert "losses computed: 4; borders detached: 3 of 3" in panel.set(method="Greedy, DGL, InfoPro, ContSup")
-    assert bytes(panel.image.value) != before
+    assert panel.png != before
     assert "losses computed: 8; borders detached: 7 of 7" in panel.set(K=8)
 
 
@@ -26,17 +48,95 @@ def test_the_stored_text_is_short_and_stable():
     assert repr(panels.reach()) == "Panel(method='Backprop', K=4)"
 
 
-def test_a_strip_shows_several_settings():
-    figure = panels.reach().strip({"K": 2}, {"K": 4}, {"K": 8})
-    assert [ax.get_title() for ax in figure.axes] == ["K = 2", "K = 4", "K = 8"]
+@panel_names
+def test_a_strip_draws_each_setting_on_axes_of_its_own_under_one_legend(name):
+    figure = PANELS[name]().strip(*STRIPS[name])
+    assert len(figure.axes) == len(STRIPS[name])
+    for axes in figure.axes:
+        assert axes.has_data() and all(image.get_array().shape[0] <= 16 for image in axes.images)  # no photograph
+    assert [axes.get_title(loc) for axes in figure.axes for loc in ("left", "center") if axes.get_title(loc)] == [
+        f"{setting} = {value}" for chosen in STRIPS[name] for setting, value in chosen.items()]
+    labels = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+    assert len(labels) == len(set(labels)) and bool(labels) == (name in ("timeline", "cuts"))
+
+
+def test_a_strip_says_what_its_pictures_share_and_titles_them_by_what_differs():
+    figure = panels.heads().strip({"head": "mlp", "C": 64}, {"head": "cnn", "C": 64})
+    assert [axes.get_title() for axes in figure.axes] == ["head = mlp", "head = cnn"]
+    assert figure.get_suptitle() == "C = 64, size = 16"
+
+
+def test_strips_share_axes_where_they_compare():
+    timelines = panels.timeline().strip({"method": "Backprop"}, {"method": "Deep supervision"})
+    assert timelines.axes[0].get_xlim() == timelines.axes[1].get_xlim() == (0, 24)
+    assert timelines.axes[0].get_position().y0 > timelines.axes[1].get_position().y1  # one below the other
+    cuts = panels.cuts().strip({"K": 1}, {"K": 16})
+    assert cuts.axes[0].get_ylim() == cuts.axes[1].get_ylim() and cuts.axes[0].get_ylim()[1] > 100
+    bars = panels.heads().strip({"head": "mlp"}, {"head": "cnn"})
+    assert bars.axes[0].get_xlim() == bars.axes[1].get_xlim()
+    assert [label.get_text() for label in bars.axes[0].get_yticklabels()][0] == "residual block"
+    assert bars.axes[0].yaxis_inverted()  # the first on top, however many share the axis
+
+
+@panel_names
+def test_a_picture_has_its_own_size_at_twice_the_pixels_and_fits_a_screen(name):
+    panel = PANELS[name]()
+    shown = [panel.settings]
+    if "method" in panel.controls:
+        shown += [{"method": "Neuron groups, G = 2", "K": 8}]
+    for settings in shown:
+        panel.set(**settings)
+        height, width, _ = plt.imread(io.BytesIO(panel.png)).shape
+        image = tag(panel)
+        assert (2 * int(image["width"]), 2 * int(image["height"])) == (width, height)
+        assert width <= 2 * 800 and height <= 2 * 400
+        assert "max-width: 100%" in image["style"] and "height: auto" in image["style"]
+        assert image["src"].startswith("data:image/png;base64,")
+
+
+@panel_names
+def test_a_picture_has_an_alternative_text(name):
+    panel = PANELS[name]()
+    alt = tag(panel)["alt"]
+    assert panel.text.value in alt and all(f"{key} = {value}" in alt for key, value in panel.settings.items())
+
+
+@panel_names
+def test_controls_wrap_and_show_their_names_whole(name):
+    panel = PANELS[name]()
+    assert panel.children[0].layout.flex_flow == "row wrap"
+    for setting, control in panel.controls.items():
+        assert control.description == setting and control.style.description_width == "initial"
+        assert control.layout.max_width == "100%"
+
+
+def test_code_can_ask_for_a_text_and_leave_the_panel_where_it_is():
+    panel = panels.reach()
+    before = panel.settings, panel.text.value, panel.png
+    assert "losses computed: 5; borders detached: 0 of 5" in panel.text_at(method="Overlapping, 2-wide", K=6)
+    assert "losses computed: 1; borders detached: 0 of 7" in panel.text_at(K=8)  # the rest as it stands
+    panel.strip({"K": 2}, {"K": 3})
+    assert (panel.settings, panel.text.value, panel.png) == before
+    with pytest.raises(TypeError):
+        panel.text_at(k=8)
+
+
+def test_a_panel_leaves_no_figure_open():
+    panels.reach().set(K=3)
+    assert not plt.get_fignums()
+
+
+def test_a_column_is_named_as_the_method_says():
+    figure = panels.reach().strip({"method": "Backprop"}, {"method": "Neuron groups, G = 2"})
+    assert [axes.get_xlabel() for axes in figure.axes] == ["module", "cell: K modules x G groups"]
 
 
 def test_cuts_shows_the_largest_worker_and_what_the_heads_cost():
     panel = panels.cuts()
     assert "largest worker 20.19 MMAC, 29.2 %" in panel.text.value and "borders after 1.2, 2.1, 3.0" in panel.text.value
-    before = bytes(panel.image.value)
+    before = panel.png
     assert "largest worker 7.09 MMAC, 10.3 %" in panel.set(K=16) and "heads add 32.6 %" in panel.text.value
-    assert bytes(panel.image.value) != before
+    assert panel.png != before
     assert "largest worker 4.72 MMAC, 6.8 %" in panel.set(head="linear")
 
 
@@ -53,18 +153,19 @@ def test_cuts_draws_no_random_numbers():
 
 def test_the_timeline_says_how_often_and_how_busy():
     panel = panels.timeline()
-    before = bytes(panel.image.value)
+    before = panel.png
     assert "every 12 units of time; the workers are busy 25 %" in panel.text.value
     assert "every 24 units of time; the workers are busy 12.5 %" in panel.set(K=8)
     assert "every 6 units of time; the workers are busy 50 %" in panel.set(method="Chunked, 2 modules")
     assert "every 3 units of time; the workers are busy 100 %" in panel.set(method="Greedy, DGL, InfoPro, ContSup")
-    assert bytes(panel.image.value) != before
+    assert panel.png != before
 
 
 def test_the_timeline_has_every_method():
+    panel = panels.timeline()
     for method in reach.METHODS:
         for K in (1, 8):
-            assert "batch every" in panels.timeline().set(method=method, K=K)
+            assert "batch every" in panel.set(method=method, K=K)
 
 
 def test_the_head_panel_counts_what_the_head_is_made_of():
@@ -73,9 +174,9 @@ def test_the_head_panel_counts_what_the_head_is_made_of():
     panel.set(head="cnn", C=16, size=32)
     assert "one residual block there: 4,718,592 MACs, 4,672 parameters" in panel.text.value
     assert "12,615,690 parameters" in panel.set(head="mlp", C=512, size=8)  # 48 C^2 and the small rest
-    drawn = bytes(panel.image.value)
+    drawn = panel.png
     panel.set(head="linear")
-    assert bytes(panel.image.value) != drawn
+    assert panel.png != drawn
 
 
 @pytest.mark.parametrize("head", heads.HEADS)

@@ -1,10 +1,18 @@
-"""What figures say about the images behind them."""
+"""What figures show, in colour and in grey, and what they say about the images behind them."""
 
+from collections import namedtuple
+from itertools import combinations
+
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import seaborn
 import torch
+from matplotlib.colors import to_rgb
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 
-from llcourse import History, networks, plots, reach, wiring
+from llcourse import History, networks, plots, reach, timeline, wiring
 
 ROWS = [{"accuracy": [50.0, 60.0]}, {"accuracy": [55.0, 65.0]}]
 
@@ -69,3 +77,175 @@ def test_chains_cut_each_border_that_no_gradient_crosses_and_none_behind_the_las
     figure = plots.chains({"chunked": reach.chunked(4, 2), "local": reach.local(4), "backprop": reach.backprop(4)})
     dashed = [[line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == "--"] for axes in figure.axes]
     assert dashed == [[2], [1, 2, 3], []]
+
+
+@pytest.fixture(autouse=True)
+def style():
+    """A chapter's style, in which grids show."""
+    with plt.rc_context():
+        seaborn.set_theme(context="notebook", style="whitegrid", palette="colorblind")
+        yield
+    plt.close("all")
+
+
+Measured = namedtuple("Measured", "matrix")
+Phased = namedtuple("Phased", "worker kind batch start end phase")
+RUNS = {f"K = {K}": History([{"accuracy": [K + 1.0, 2.0 * K]}, {"accuracy": [K + 2.0, 3.0 * K]}]) for K in range(1, 8)}
+POINTS = {"linear": (2.8, 38.0), "mlp": (2.8, 41.0), "mlp-sr": (2.8, 34.3), "cnn": (5.0, 40.0),
+          "backprop, 3 epochs": (3, 41.4), "backprop, 8 epochs": (8, 51.7)}  # as in chapter 02
+CROWD = {f"a long name, point {n}": (1 + 0.01 * n, 40 + 0.1 * (n % 3)) for n in range(7)} | {"far": (9, 90)}
+GREEDY = [Phased(0, "forward", 0, 0, 1, 0), Phased(0, "backward", 0, 1, 3, 0), Phased(0, "repeat", 0, 3, 4, 1),
+          Phased(1, "forward", 0, 4, 5, 1), Phased(1, "backward", 0, 5, 7, 1)]
+FIGURES = {
+    "curves": lambda: plots.curves(RUNS),
+    "by_module": lambda: plots.by_module(RUNS),
+    "tradeoff": lambda: plots.tradeoff(POINTS, "cost"),
+    "crowd": lambda: plots.tradeoff(CROWD, "cost"),
+    "bars": lambda: plots.bars({"module 1": 15.2, "module 2": 23.5}, "MiB", note="{:.1f}"),
+    "stacked": lambda: plots.stacked({"with linear heads": [76, 53], "added by 1c2f heads": [0, 1]}, ["1", "2"], "K",
+                                     "MiB"),
+    "matrix": lambda: plots.matrix(reach.backprop(8)),
+    "reach": lambda: plots.reach(reach.backprop(4), Measured(reach.local(4)), title="Backprop"),
+    "reaches": lambda: plots.reaches({n: (reach.METHODS[n](4), Measured(reach.METHODS[n](4))) for n in reach.METHODS}),
+    "methods": lambda: plots.methods(4),
+    "chains": lambda: plots.chains({"local": reach.local(4), "backprop": reach.backprop(4)}),
+    "gradients": lambda: plots.gradients(networks.sketch(wiring.chain(3), classes=4), BATCH),
+    "timeline": lambda: plots.timeline({"a": timeline.simulate(reach.local(4), 12), "greedy": GREEDY}, 4),
+}
+figures = pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
+
+
+def boxes(figure, texts):
+    figure.draw_without_rendering()
+    return [text.get_window_extent() for text in texts]
+
+
+def luminance(colour):
+    return np.dot(to_rgb(colour), (0.299, 0.587, 0.114))  # as a grey print weighs them
+
+
+def written(figure):
+    """All texts of a figure that a reader sees."""
+    figure.draw_without_rendering()
+    return [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
+
+
+@figures
+def test_no_text_is_too_small_and_names_of_axes_have_one_size(draw):
+    figure = draw()
+    assert min(text.get_fontsize() for text in written(figure)) >= 8
+    sizes = {label.get_fontsize() for axes in figure.axes for label in (axes.xaxis.label, axes.yaxis.label)
+             if label.get_text()}
+    assert sizes <= {plots.style.LABEL}
+
+
+@figures
+def test_no_grid_line_runs_through_a_text(draw):
+    figure = draw()
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        lines = [line.get_window_extent() for axis in (axes.xaxis, axes.yaxis) for line in axis.get_gridlines()
+                 if line.get_visible() and axes.axison]
+        texts = [text for text in axes.texts if text.get_bbox_patch() is None]  # the others have a ground of their own
+        blocks = [text.get_window_extent() for text in texts if text.get_text()]
+        blocks += [legend.get_window_extent() for legend in (*figure.legends, axes.get_legend()) if legend]
+        assert not any(block.y0 < line.y1 and line.y0 < block.y1 and block.x0 < line.x1 and line.x0 < block.x1
+                       for block in blocks for line in map(thick, lines))
+
+
+def thick(box):
+    return Bbox.from_extents(box.x0 - 0.5, box.y0 - 0.5, box.x1 + 0.5, box.y1 + 0.5)
+
+
+@figures
+def test_no_name_or_title_touches_another(draw):
+    figure = draw()
+    names = [text for axes in figure.axes
+             for text in (axes.title, axes._left_title, axes.xaxis.label, axes.yaxis.label) if text.get_text()]
+    names += figure.texts
+    names += [text for legend in figure.legends for text in legend.get_texts()]
+    assert not [(a, b) for a, b in combinations(boxes(figure, names), 2) if a.padded(2).overlaps(b)]
+
+
+@pytest.mark.parametrize("draw", [plots.curves, plots.by_module])
+def test_lines_differ_in_dashes_and_in_marker(draw):
+    lines = draw(RUNS).axes[0].lines
+    assert len(lines) == 7
+    for a, b in combinations(lines, 2):
+        assert a.get_marker() != b.get_marker() and a._unscaled_dash_pattern != b._unscaled_dash_pattern
+
+
+def test_twenty_lines_are_still_told_apart():
+    lines = plots.curves({str(n): History(ROWS) for n in range(20)}).axes[0].lines
+    assert len({(line.get_marker(), str(line._unscaled_dash_pattern)) for line in lines}) == 20
+
+
+@pytest.mark.parametrize("points", [POINTS, CROWD], ids=["chapter 02", "crowd"])
+def test_names_of_points_lie_on_no_point_and_on_no_other_name(points):
+    figure = plots.tradeoff(points, "cost")
+    (axes,) = figure.axes
+    names = boxes(figure, axes.texts)
+    assert [text.get_text() for text in axes.texts] == list(points)
+    dots = [Bbox([xy - 4, xy + 4]) for xy in axes.transData.transform(list(points.values()))]
+    assert not any(a.overlaps(b) for a, b in combinations(names, 2))
+    assert not any(name.overlaps(dot) for name in names for dot in dots)
+    assert all(axes.bbox.x0 <= box.x0 and box.x1 <= axes.bbox.x1 and axes.bbox.y0 <= box.y0 and box.y1 <= axes.bbox.y1
+               for box in names)
+
+
+def test_points_differ_in_marker():
+    shapes = [points.get_paths()[0].vertices.tobytes() for points in plots.tradeoff(POINTS, "cost").axes[0].collections]
+    assert len(set(shapes)) == len(POINTS)
+
+
+def test_in_grey_a_backward_is_dark_and_hatched_and_a_forward_light_and_plain():
+    tasks = timeline.simulate(reach.local(2), 10)
+    figure = plots.timeline({"local": tasks}, 2)
+    bars = [patch for container in figure.axes[0].containers for patch in container]
+    assert len(bars) == len(tasks)
+    shades = {"forward": [], "backward": []}
+    for task, bar in zip(tasks, bars):
+        assert bool(bar.get_hatch()) == (task.kind == "backward")
+        shades[task.kind].append(luminance(bar.get_facecolor()[:3]))
+    assert min(shades["forward"]) > max(shades["backward"]) + 0.2
+    assert ([text.get_text() for text in figure.legends[0].get_texts()] == ["forward", "backward"]
+            and [bool(patch.get_hatch()) for patch in figure.legends[0].get_patches()] == [False, True])
+
+
+def test_a_bar_holds_the_number_of_its_batch_where_that_fits():
+    tasks = timeline.simulate(reach.local(2), 3)
+    assert ([text.get_text() for text in plots.timeline({"": tasks}, 2).axes[0].texts]
+            == [str(task.batch + 1) for task in tasks])
+    many = plots.timeline({"": timeline.simulate(reach.local(2), 40)}, 2)  # a forward is less than a digit wide
+    numbers = [text for text in many.axes[0].texts]
+    assert 0 < len(numbers) < 160
+    assert not any(a.overlaps(b) for a, b in combinations(boxes(many, numbers), 2))
+
+
+def test_frozen_forwards_are_grey_and_framed_and_phases_marked():
+    figure = plots.timeline({"greedy": GREEDY}, 2)
+    (axes,) = figure.axes
+    frozen = [container[0] for container in axes.containers][2]
+    red, green, blue = frozen.get_facecolor()[:3]
+    assert red == green == blue and luminance(frozen.get_edgecolor()[:3]) < 0.7
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["forward", "backward", "frozen forward"]
+    assert [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == "--"] == [3]
+    assert [text.get_text() for text in axes.texts if "phase" in text.get_text()] == ["phase 1", "phase 2"]
+    plain = plots.timeline({"local": timeline.simulate(reach.local(2), 2)}, 2)
+    assert not plain.axes[0].lines and "frozen forward" not in [t.get_text() for t in plain.legends[0].get_texts()]
+
+
+def test_a_wrong_entry_is_framed_and_pairs_are_titled():
+    declared, measured = reach.backprop(4), reach.backprop(4)
+    measured[3, :2] = 0
+    single = plots.reach(declared, Measured(measured), title="Backprop")
+    assert single.get_suptitle().strip() == "Backprop" and [len(axes.patches) for axes in single.axes] == [0, 2]
+    several = plots.reaches({"right": (declared, Measured(declared)), "wrong": (declared, Measured(measured))})
+    assert [axes.get_title() for axes in several.axes] == ["right", "wrong", "", ""]
+    assert [len(axes.patches) for axes in several.axes] == [0, 0, 0, 2]
+
+
+def test_stacked_parts_differ_in_hatch_and_the_highest_bar_ends_below_the_frame():
+    (axes,) = plots.stacked({"a": [7, 5], "b": [0, 1]}, ["1", "2"], "K", "MiB").axes
+    assert len({container[0].get_hatch() for container in axes.containers}) == 2
+    assert axes.get_ylim()[0] == 0 and axes.get_ylim()[1] > 7.2

@@ -1,0 +1,42 @@
+"""Figure of gradients with their sizes: which loss moves which parameter, and by how much."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+from matplotlib.colors import LogNorm
+
+from .. import measure
+from .style import LABEL, LEAST, SMALL, ground
+
+
+def gradients(net, images, parts=None):
+    """How much each loss moves each parameter tensor: a row a loss, a column a tensor in depth order.
+
+    The darker, the larger the norm of the gradient, on a log scale; white where nothing arrives. net, images, parts: as
+    measure.reach takes them; by default each module of a LocalNetwork is followed by its head.
+    """
+    if parts is None:
+        named = net.parts()
+        parts = {name: named[name] for i in range(len(net.heads))
+                 for name in (f"module {i + 1}", f"head {i + 1}") if name in named}
+    measured = measure.reach(net, images, parts=parts)
+    smallest = min([norm for norm in measured.norms.flat if norm > 0], default=1.0)
+    norms, widths = np.maximum(measured.norms, smallest), [len(measured.tensors[part]) for part in measured.parts]
+    figure, axes = plt.subplots(figsize=(8, 1.3 + 0.34 * len(norms)), layout="constrained")
+    cells = axes.pcolormesh(np.ma.masked_invalid(norms), norm=LogNorm(), cmap=sns.color_palette("crest", as_cmap=True),
+                            edgecolor="white", linewidth=0.6)
+    ends = np.cumsum(widths)
+    for n, (part, end, width) in enumerate(zip(measured.parts, ends, widths)):
+        head, last = part.startswith("head"), n == len(widths) - 1 or not measured.parts[n + 1].startswith("head")
+        axes.axvline(end, color="0.15" if last else "0.6", linewidth=1.4 if last else 0.8,
+                     linestyle="-" if last else ":")
+        axes.text(end - width / 2, len(norms) + 0.15 if head else -0.15, part, rotation=90 if head else 0,
+                  fontsize=LEAST if head else SMALL, ha="center", va="top" if head else "bottom",
+                  color="0.35" if head else "0.15")
+    axes.set_yticks(np.arange(len(norms)) + 0.5, measured.losses, fontsize=SMALL)
+    axes.set_xticks([])
+    axes.set(xlim=(0, ends[-1]), ylim=(len(norms), 0))
+    ground(axes)
+    figure.colorbar(cells, ax=axes, pad=0.015).set_label("norm of the gradient", fontsize=LABEL)
+    figure.axes[-1].tick_params(labelsize=SMALL)
+    return figure
