@@ -79,12 +79,17 @@ class Run:
         end of the step, takes the network back to the end of the last finished epoch and raises KeyboardInterrupt;
         `fit` again goes on from there. A second interrupt does not wait.
         """
+        again = "the same call" if checkpoint else "fit() of the same Run"
+        return self._fit(checkpoint, label, f"{again} goes on from there")
+
+    def _fit(self, checkpoint, label, advice):
         try:
             with interrupts.held() as stop:
                 self._train(checkpoint, label, stop)
                 return self.history
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(self._interrupted(checkpoint)) from None
+            where = f"stopped after {len(self.history.rows)} of {self.epochs} epochs"
+            raise KeyboardInterrupt(f"{where}: {advice}") from None
 
     def _train(self, checkpoint, label, stop):
         steps, rows, saved = self.steps_per_epoch, self.history.rows, -math.inf
@@ -160,12 +165,6 @@ class Run:
             "The network is back where that epoch began. A lower learning rate or a longer warm-up mends "
             f"most such runs: recipe=Recipe(lr={self.recipe.lr / 4:g})")
 
-    def _interrupted(self, checkpoint):
-        where = f"stopped after {len(self.history.rows)} of {self.epochs} epochs"
-        if checkpoint:
-            return f"{where}; run the same call again to go on from {checkpoint}"
-        return f"{where}; call fit() of the same Run to go on, or pass checkpoint= to train() next time"
-
     def save(self, path):
         """Write the run to a safetensors file, atomically."""
         checkpoints.save(path, self.state(), {"config": self.config, "rows": self.history.rows})
@@ -214,4 +213,5 @@ def train(net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, c
     run = Run(net, images, epochs, schedule=schedule, recipe=recipe, seed=seed, fast=fast)
     if checkpoint and Path(checkpoint).exists():
         run.load(checkpoint)
-    return run.fit(checkpoint)
+    again = "the same call goes on from there" if checkpoint else "run the cell again"
+    return run._fit(checkpoint, "training", again)
