@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from . import checkpoint as checkpoints
-from . import interrupts, measure
+from . import interrupts, measure, reach
 from .history import History
 from .precision import choose
 from .progress import progress
@@ -72,12 +72,12 @@ class Run:
             raise ValueError("since this Run was made its network has got another module, head, objective, border, "
                              "setting, reach or precision; declare first, then make a Run")
 
-    def fit(self, checkpoint=None, label="training"):
+    def fit(self, checkpoint=None, label=None):
         """Train to the end and return the history; with `checkpoint`, save to that file at ends of epochs.
 
-        label: what stands before the progress bar. An interrupt (Ctrl-C, or the notebook's stop button) waits for the
-        end of the step, takes the network back to the end of the last finished epoch and raises KeyboardInterrupt;
-        `fit` again goes on from there. A second interrupt does not wait.
+        label: what stands before the progress bar (default: method and K). An interrupt (Ctrl-C, or the notebook's stop
+        button) waits for the end of the step, takes the network back to the end of the last finished epoch and raises
+        KeyboardInterrupt; `fit` again goes on from there. A second interrupt does not wait.
         """
         again = "the same call" if checkpoint else "fit() of the same Run"
         return self._fit(checkpoint, label, f"{again} goes on from there")
@@ -96,7 +96,8 @@ class Run:
         self._refuse_changes()
         finished = self.state(), len(rows)
         try:
-            with progress(total=self.epochs * steps, initial=len(rows) * steps, label=label) as bar:
+            with progress(total=self.epochs * steps, initial=len(rows) * steps, unit="batch",
+                          label=label or f"{reach.called(self.net.reach)}, K = {self.net.K}") as bar:
                 while len(rows) < self.epochs:
                     rows.append(self._epoch(bar, stop))
                     finished = self.state(), len(rows)
@@ -196,13 +197,15 @@ class Run:
         self.updates.copy_(state["updates"])
 
 
-def train(net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, checkpoint=None, fast=False):
+def train(net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, checkpoint=None, fast=False,
+          label=None):
     """Train `net` on `images`; return its History.
 
     epochs: how long each module trains (sequential schedules take K times as many).   schedule: a name in
     schedules.SCHEDULES.   recipe: a Recipe.   checkpoint: a file to save to at ends of epochs; if it is there already,
     the run goes on from it: after an interrupt, the same call resumes. (Without a file: run = Run(...), run.fit(), and
-    run.fit() again.)   fast: compiled and captured steps, see Run. Raises NonFiniteLoss, CheckpointError, ValueError.
+    run.fit() again.)   fast: compiled and captured steps, see Run.   label: what stands before the progress bar
+    (default: method and K). Raises NonFiniteLoss, CheckpointError, ValueError.
 
     >>> from llcourse import data, networks
     >>> net = networks.resnet(8, width=4).cut(2)
@@ -214,4 +217,4 @@ def train(net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, c
     if checkpoint and Path(checkpoint).exists():
         run.load(checkpoint)
     again = "the same call goes on from there" if checkpoint else "run the cell again"
-    return run._fit(checkpoint, "training", again)
+    return run._fit(checkpoint, label, again)

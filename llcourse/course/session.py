@@ -77,7 +77,7 @@ def _device():
 
 def _set_up_notebook():
     try:
-        import ipywidgets  # noqa: F401  without it progress bars go to stderr, as text
+        import ipywidgets  # noqa: F401  the panels'
         import matplotlib.pyplot as plt
         import seaborn
         from IPython import get_ipython
