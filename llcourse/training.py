@@ -19,6 +19,7 @@ from .schedules import SCHEDULES
 from .steps import EagerStep, FastStep
 
 TURNS, MODULES = 333_331, 666_661  # added to an epoch's key: its batches, its turns and its dropout draw apart
+SLOW = "ten times slower than before: if another process keeps a core busy, torch.set_num_threads(1) is faster"
 SAVE_SECONDS = 5  # epochs shorter than that are not saved one by one: a file on the disk takes its time
 
 
@@ -96,7 +97,7 @@ class Run:
         self._refuse_changes()
         finished = self.state(), len(rows)
         try:
-            with progress(total=self.epochs * steps, initial=len(rows) * steps, unit="batch",
+            with progress(total=self.epochs * steps, initial=len(rows) * steps, unit="batch", slow=SLOW,
                           label=label or f"{reach.called(self.net.reach)}, K = {self.net.K}") as bar:
                 while len(rows) < self.epochs:
                     rows.append(self._epoch(bar, stop))
@@ -216,5 +217,4 @@ def train(net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, c
     run = Run(net, images, epochs, schedule=schedule, recipe=recipe, seed=seed, fast=fast)
     if checkpoint and Path(checkpoint).exists():
         run.load(checkpoint)
-    again = "the same call goes on from there" if checkpoint else "run the cell again"
-    return run._fit(checkpoint, label, again)
+    return run._fit(checkpoint, label, "the same call goes on from there" if checkpoint else "run the cell again")

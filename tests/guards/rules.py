@@ -95,6 +95,16 @@ def free_cells(nb):
         yield f"{len(free)} of {len(cells)} code cells are not compared; at most {FREE_SHARE:.0%}"
 
 
+def llcourse_before_torch(nb):
+    """Threads of torch read how to wait when torch is loaded; llcourse has set it by then."""
+    for n, cell in code_cells(nb):
+        found = re.search(r"^(?:import|from) +(torch|llcourse)\b", cell.source, re.MULTILINE)
+        if found:
+            if found[1] == "torch":
+                yield f"{_named(n, cell)} imports torch before llcourse, which sets how torch's threads wait"
+            return
+
+
 def no_semicolon(nb):
     for n, cell in code_cells(nb):
         if cell.source.rstrip().endswith(";"):
@@ -181,5 +191,5 @@ def same_everywhere(nb):
                         yield f"{_named(n, cell)} has {what} in its output: {hit.group(0)!r}"
 
 
-RULES = [executed_in_order, no_stderr, no_errors, tags_not_comments, free_cells, no_semicolon, no_output_history,
-         cell_length, chapter_length, nothing_remote, figures, clean_metadata, same_everywhere]
+RULES = [executed_in_order, no_stderr, no_errors, tags_not_comments, free_cells, llcourse_before_torch, no_semicolon,
+         no_output_history, cell_length, chapter_length, nothing_remote, figures, clean_metadata, same_everywhere]

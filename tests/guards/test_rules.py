@@ -43,7 +43,8 @@ def chapter(*cells, words=1000, kernel="python3", **metadata):
 
 
 def test_a_good_chapter_breaks_no_rule():
-    good = chapter(free(reason="versions differ"), error_cell(["raises-exception"], reason="shows the message"),
+    good = chapter(new_code_cell("import llcourse as ll\nimport torch"), new_code_cell("import torch"),
+                   free(reason="versions differ"), error_cell(["raises-exception"], reason="shows the message"),
                    new_markdown_cell("See [the map](00_start_here.ipynb) and "
                                      "[a paper](https://arxiv.org/abs/1901.08164)."))
     nbformat.validate(good)
@@ -58,6 +59,7 @@ BROKEN = [
     (rules.tags_not_comments, chapter(new_code_cell("# NBVAL_IGNORE_OUTPUT\ny"))),
     (rules.free_cells, chapter(free())),
     (rules.free_cells, chapter(free(reason="a"), free(reason="b"))),
+    (rules.llcourse_before_torch, chapter(new_code_cell("import copy\n\nfrom torch import nn\nimport llcourse as ll"))),
     (rules.no_semicolon, chapter(new_code_cell("plot(x);\n"))),
     (rules.no_output_history, chapter(new_code_cell("y = _ + 1"))),
     (rules.no_output_history, chapter(new_code_cell("print(Out[3])"))),
