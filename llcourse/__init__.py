@@ -8,7 +8,12 @@ Everything is imported when it is first used: the doctor can then speak where to
 neither matplotlib nor Jupyter.
 """
 
+import os
 from importlib import import_module
+
+# Threads of torch wait for each other many times a step. By default they spin, and where another process has one of the
+# cores, a step took 40 times as long; threads that sleep share it. Read when torch is loaded, so import llcourse first.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 __version__ = "0.1.0"
 

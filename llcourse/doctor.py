@@ -8,9 +8,11 @@ import json
 import os
 import sys
 from collections import namedtuple
+from functools import partial
 
 Finding = namedtuple("Finding", "check status detail mend")  # status: "ok", "note" (works, with less) or "fail"
 
+SLOWER = 1.2  # times as long as one thread: more than a measurement's noise
 INSTALL = "run `make install`, or `pip install -r requirements.txt` in the environment you use"
 
 
@@ -92,6 +94,35 @@ def device():
     return "ok", f"CPU, {torch.get_num_threads()} threads of {os.cpu_count()} cores; the course needs no GPU", ""
 
 
+def threads():
+    """Whether all threads of torch together are faster than one, which they are not where they have to wait for a
+    core."""
+    import torch
+
+    from .timing import round_robin
+
+    every = torch.get_num_threads()
+    if every == 1:
+        return "ok", "one", ""
+    x = torch.randn(32, 16, 32, 32)
+    block = torch.nn.Sequential(*(torch.nn.Conv2d(16, 16, 3, padding=1) for _ in range(4)))
+
+    def step(n):
+        torch.set_num_threads(n)
+        with torch.enable_grad():
+            block(x).sum().backward()
+
+    try:
+        one, together = round_robin([partial(step, 1), partial(step, every)], 3, "cpu")
+    finally:
+        torch.set_num_threads(every)
+    found = f"{every} threads take {together / one:.2f} of the time of one for a training step, just measured"
+    if together > SLOWER * one:
+        return "note", f"{found}: another process is using a core", ("LLCOURSE_THREADS=1 in the environment is faster "
+                                                                      "as long as it does")
+    return "ok", found, ""
+
+
 def bfloat16():
     import torch
 
@@ -130,7 +161,7 @@ def reaches():
 
 
 CHECKS = {"python": python, "torch": torch_pair, "packages": packages, "kernel": kernel, "device": device,
-          "bfloat16": bfloat16, "data": images, "reach": reaches}
+          "threads": threads, "bfloat16": bfloat16, "data": images, "reach": reaches}
 
 
 def examine():

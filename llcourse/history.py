@@ -29,11 +29,16 @@ class History:
     @property
     def accuracies(self):
         """Test accuracy of every head after the last epoch, in percent."""
-        return self.rows[-1][self.score]
+        return self._finished()[-1][self.score]
 
     def column(self, name, module=-1):
         """One figure over the epochs, such as column("accuracy") or column("loss", module=0)."""
-        return [row[name][module] if isinstance(row[name], list) else row[name] for row in self.rows]
+        return [row[name][module] if isinstance(row[name], list) else row[name] for row in self._finished()]
+
+    def _finished(self):
+        if not self.rows:
+            raise ValueError("this History holds no finished epoch: run the cell that trains to its end")
+        return self.rows
 
     def __repr__(self):
         if not self.rows:

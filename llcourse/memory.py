@@ -1,24 +1,19 @@
 """The memory that autograd keeps for the backward pass, and the most that a whole process held."""
 
 import sys
+import weakref
 
 import torch
 
 
 class _Saved:
-    """One tensor that autograd keeps; tells its meter when the graph lets go of it."""
+    """One tensor that autograd keeps; it lives as long as the graph holds on to it."""
 
-    def __init__(self, tensor, meter):
+    __slots__ = ("tensor", "__weakref__")
+
+    def __init__(self, tensor):
         # Detached: an output that its own graph saves would otherwise keep that graph, and so itself.
-        self.tensor, self.meter, self.key = tensor.detach(), meter, tensor.untyped_storage().data_ptr()
-        meter.alive[self.key] = meter.alive.get(self.key, 0) + 1
-        if meter.alive[self.key] == 1:
-            meter.add(tensor.untyped_storage().nbytes())
-
-    def __del__(self):
-        self.meter.alive[self.key] -= 1
-        if not self.meter.alive[self.key]:
-            self.meter.add(-self.tensor.untyped_storage().nbytes())
+        self.tensor = tensor.detach()
 
 
 class SavedBytes(torch.autograd.graph.saved_tensors_hooks):
@@ -28,13 +23,22 @@ class SavedBytes(torch.autograd.graph.saved_tensors_hooks):
     now, peak: bytes.
     """
 
+    # What is kept grows only where a tensor is packed, so a look at what still lives, there, misses no peak. Nothing
+    # is told when a tensor is let go: finalisers and weakref callbacks swallow the KeyboardInterrupt that meets them.
+
     def __init__(self, net):
-        self.now = self.peak = 0
-        self.alive = {}
+        self.peak = 0
+        self._alive = []  # (weak reference to a _Saved, its storage's key, its storage's bytes)
         own = {t.untyped_storage().data_ptr() for t in (*net.parameters(), *net.buffers())}
 
         def pack(tensor):
-            return tensor if tensor.untyped_storage().data_ptr() in own else _Saved(tensor, self)
+            storage = tensor.untyped_storage()
+            if storage.data_ptr() in own:
+                return tensor
+            saved = _Saved(tensor)
+            self._alive.append((weakref.ref(saved), storage.data_ptr(), storage.nbytes()))
+            self.peak = max(self.peak, self.now)
+            return saved
 
         super().__init__(pack, lambda saved: saved.tensor if isinstance(saved, _Saved) else saved)
 
@@ -42,9 +46,10 @@ class SavedBytes(torch.autograd.graph.saved_tensors_hooks):
         super().__enter__()
         return self
 
-    def add(self, nbytes):
-        self.now += nbytes
-        self.peak = max(self.peak, self.now)
+    @property
+    def now(self):
+        self._alive = [entry for entry in self._alive if entry[0]() is not None]
+        return sum({key: nbytes for _, key, nbytes in self._alive}.values())
 
 
 def saved_bytes(net, x, y):

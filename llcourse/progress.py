@@ -1,24 +1,77 @@
 """One progress bar, in a notebook or a terminal."""
 
 import os
+import statistics
 import sys
+import time
+from collections import deque
+
+from tqdm.std import tqdm
+
+TIMES = 10  # as long as before is slow
+RUNNING = "{desc}: {percentage:3.0f}%|{bar:20}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
+DONE = "{desc}: done in {elapsed}{postfix}"
+STOPPED = "{desc}: stopped at {n_fmt} of {total_fmt} after {elapsed}{postfix}"
 
 
-def progress(iterable=None, *, label="", **options):
+def progress(iterable=None, *, label="", slow="", **options):
     """A tqdm bar over `iterable`, or a hand-driven one: `with progress(total=n, label="fetching") as bar:
     bar.update()`.
 
-    Silent when LLCOURSE_PROGRESS=0, and when neither a notebook nor a terminal is attached. `options` are
-    tqdm's.
+    Silent when LLCOURSE_PROGRESS=0, and when neither a notebook nor a terminal is attached. slow: what to say behind
+    the bar once its updates take ten times as long as they did. `options` are tqdm's.
     """
-    from tqdm.auto import tqdm  # late: it looks for Jupyter, which scripts can do without
-
-    return tqdm(iterable, desc=label, disable=not _wanted(), **options)
-
-
-def _wanted():
-    if os.environ.get("LLCOURSE_PROGRESS") == "0":
-        return False
     ipython = sys.modules.get("IPython")
     in_notebook = ipython is not None and hasattr(ipython.get_ipython(), "kernel")
-    return in_notebook or sys.stderr.isatty()
+    silent = os.environ.get("LLCOURSE_PROGRESS") == "0" or not (in_notebook or sys.stderr.isatty())
+    return (_Output if in_notebook else _Paced)(iterable, slow, desc=label, disable=silent, **options)
+
+
+class _Paced(tqdm):
+    """A bar that knows how long its last updates took: a median, so that a pause between epochs is none."""
+
+    def __init__(self, iterable, slow, **options):
+        self.slow, self.least, self.before, self.last = slow, float("inf"), None, deque(maxlen=9)
+        super().__init__(iterable, **options)
+
+    def update(self, n=1):
+        now = time.monotonic()
+        if self.before is not None:
+            self.last.append(now - self.before)
+        self.before = now
+        if self.slow and len(self.last) == self.last.maxlen:
+            median = statistics.median(self.last)
+            self.least = min(self.least, median)
+            if median > TIMES * self.least:
+                self.set_postfix_str(self.slow, refresh=False)
+                self.slow = ""  # said once
+        return super().update(n)
+
+
+class _Output(_Paced):
+    """A bar that is a cell's output, one line of text. A widget would be an error where a notebook is opened without
+    its kernel; this line is saved with the notebook, and says at the end what was done."""
+
+    def __init__(self, *args, **options):
+        self.output = None
+        super().__init__(*args, gui=True, bar_format=RUNNING, mininterval=0.5, **options)  # gui: nothing on stderr
+        if not self.disable:
+            self.display()
+
+    def display(self, *_, **__):
+        from IPython.display import display
+
+        line = {"text/plain": self.format_meter(**self.format_dict)}
+        if self.output is None:
+            self.output = display(line, raw=True, display_id=True)
+        else:
+            self.output.update(line, raw=True)
+
+    def clear(self, *_, **__):
+        pass  # it shares its place with no other output
+
+    def close(self):
+        if not self.disable:
+            super().close()
+            self.bar_format = DONE if not self.total or self.n >= self.total else STOPPED
+            self.display()

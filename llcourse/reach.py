@@ -162,3 +162,14 @@ def crossed(R, wiring=None):
         for j in (passed := wirings.visits(R, wiring, i)):
             down[[s for s in wiring.cells[j] if s in passed]] = True
     return down
+
+
+def called(R):
+    """The name in METHODS of the chain that has this reach, else "a reach of its own".
+
+    >>> called(interlocking(4, 2))
+    'Interlocking, 2-wise'
+    """
+    R = np.asarray(R)
+    same = (name for name, method in METHODS.items() if np.array_equal(method(R.shape[1]), R))
+    return next(same, "a reach of its own")

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from . import checkpoint as checkpoints
-from . import interrupts, measure
+from . import interrupts, measure, reach
 from .history import History
 from .precision import choose
 from .progress import progress
@@ -19,6 +19,7 @@ from .schedules import SCHEDULES
 from .steps import EagerStep, FastStep
 
 TURNS, MODULES = 333_331, 666_661  # added to an epoch's key: its batches, its turns and its dropout draw apart
+SLOW = "ten times slower than before: if another process keeps a core busy, torch.set_num_threads(1) is faster"
 SAVE_SECONDS = 5  # epochs shorter than that are not saved one by one: a file on the disk takes its time
 
 
@@ -72,26 +73,32 @@ class Run:
             raise ValueError("since this Run was made its network has got another module, head, objective, border, "
                              "setting, reach or precision; declare first, then make a Run")
 
-    def fit(self, checkpoint=None, label="training"):
+    def fit(self, checkpoint=None, label=None):
         """Train to the end and return the history; with `checkpoint`, save to that file at ends of epochs.
 
-        label: what stands before the progress bar. An interrupt (Ctrl-C, or the notebook's stop button) waits for the
-        end of the step, takes the network back to the end of the last finished epoch and raises KeyboardInterrupt;
-        `fit` again goes on from there. A second interrupt does not wait.
+        label: what stands before the progress bar (default: method and K). An interrupt (Ctrl-C, or the notebook's stop
+        button) waits for the end of the step, takes the network back to the end of the last finished epoch and raises
+        KeyboardInterrupt; `fit` again goes on from there. A second interrupt does not wait.
         """
+        again = "the same call" if checkpoint else "fit() of the same Run"
+        return self._fit(checkpoint, label, f"{again} goes on from there")
+
+    def _fit(self, checkpoint, label, advice):
         try:
             with interrupts.held() as stop:
                 self._train(checkpoint, label, stop)
                 return self.history
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(self._interrupted(checkpoint)) from None
+            where = f"stopped after {len(self.history.rows)} of {self.epochs} epochs"
+            raise KeyboardInterrupt(f"{where}: {advice}") from None
 
     def _train(self, checkpoint, label, stop):
         steps, rows, saved = self.steps_per_epoch, self.history.rows, -math.inf
         self._refuse_changes()
         finished = self.state(), len(rows)
         try:
-            with progress(total=self.epochs * steps, initial=len(rows) * steps, label=label) as bar:
+            with progress(total=self.epochs * steps, initial=len(rows) * steps, unit="batch", slow=SLOW,
+                          label=label or f"{reach.called(self.net.reach)}, K = {self.net.K}") as bar:
                 while len(rows) < self.epochs:
                     rows.append(self._epoch(bar, stop))
                     finished = self.state(), len(rows)
@@ -160,12 +167,6 @@ class Run:
             "The network is back where that epoch began. A lower learning rate or a longer warm-up mends "
             f"most such runs: recipe=Recipe(lr={self.recipe.lr / 4:g})")
 
-    def _interrupted(self, checkpoint):
-        where = f"stopped after {len(self.history.rows)} of {self.epochs} epochs"
-        if checkpoint:
-            return f"{where}; run the same call again to go on from {checkpoint}"
-        return f"{where}; call fit() of the same Run to go on, or pass checkpoint= to train() next time"
-
     def save(self, path):
         """Write the run to a safetensors file, atomically."""
         checkpoints.save(path, self.state(), {"config": self.config, "rows": self.history.rows})
@@ -197,13 +198,15 @@ class Run:
         self.updates.copy_(state["updates"])
 
 
-def train(net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, checkpoint=None, fast=False):
+def train(net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, checkpoint=None, fast=False,
+          label=None):
     """Train `net` on `images`; return its History.
 
     epochs: how long each module trains (sequential schedules take K times as many).   schedule: a name in
     schedules.SCHEDULES.   recipe: a Recipe.   checkpoint: a file to save to at ends of epochs; if it is there already,
     the run goes on from it: after an interrupt, the same call resumes. (Without a file: run = Run(...), run.fit(), and
-    run.fit() again.)   fast: compiled and captured steps, see Run. Raises NonFiniteLoss, CheckpointError, ValueError.
+    run.fit() again.)   fast: compiled and captured steps, see Run.   label: what stands before the progress bar
+    (default: method and K). Raises NonFiniteLoss, CheckpointError, ValueError.
 
     >>> from llcourse import data, networks
     >>> net = networks.resnet(8, width=4).cut(2)
@@ -214,4 +217,4 @@ def train(net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, c
     run = Run(net, images, epochs, schedule=schedule, recipe=recipe, seed=seed, fast=fast)
     if checkpoint and Path(checkpoint).exists():
         run.load(checkpoint)
-    return run.fit(checkpoint)
+    return run._fit(checkpoint, label, "the same call goes on from there" if checkpoint else "run the cell again")

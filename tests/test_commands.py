@@ -1,6 +1,7 @@
 """`python -m llcourse`: each command is there, imported only when called."""
 
 import importlib
+import re
 import subprocess
 import sys
 
@@ -34,6 +35,20 @@ def test_help_imports_no_torch():
                "except SystemExit as end: print(end.code, 'torch' in sys.modules)")
     run = subprocess.run([sys.executable, "-c", program], cwd=paths.root(), capture_output=True, text=True)
     assert run.stdout.endswith("0 False\n"), run.stderr
+
+
+@pytest.mark.parametrize("setting, policy", [(None, "PASSIVE"), ("active", "ACTIVE")])
+def test_threads_of_torch_sleep_while_they_wait(monkeypatch, setting, policy):
+    """They read the environment when torch is loaded, and show what they read."""
+    monkeypatch.setenv("OMP_DISPLAY_ENV", "true")
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    if setting:
+        monkeypatch.setenv("OMP_WAIT_POLICY", setting)
+    run = subprocess.run([sys.executable, "-c", "import llcourse, torch; torch.rand(9).sum()"], cwd=paths.root(),
+                         capture_output=True, text=True, check=True)
+    if "OMP_WAIT_POLICY" not in run.stderr:
+        pytest.skip("torch's threads are not OpenMP's here")
+    assert re.search(rf"OMP_WAIT_POLICY\s*=\s*'{policy}'", run.stderr), run.stderr
 
 
 def test_the_exit_status_is_the_commands(monkeypatch):

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ..results import image_source
+from . import stops
 
 active = None  # the Session that `begin` made last; a notebook has one
 
@@ -41,7 +42,7 @@ def begin(chapter):
     Raises ImportError where the notebook packages are missing and ValueError for a setting that cannot be.
     """
     global active
-    _set_style()
+    _set_up_notebook()
     seed = _integer("LLCOURSE_SEED", default=0, least=0)
     threads = _integer("LLCOURSE_THREADS", default=cores(), least=1)
     torch.set_num_threads(threads)
@@ -74,9 +75,9 @@ def _device():
     return torch.device(wanted)
 
 
-def _set_style():
+def _set_up_notebook():
     try:
-        import ipywidgets  # noqa: F401  without it progress bars go to stderr, as text
+        import ipywidgets  # noqa: F401  the panels'
         import matplotlib.pyplot as plt
         import seaborn
         from IPython import get_ipython
@@ -88,4 +89,5 @@ def _set_style():
     seaborn.set_theme(context="notebook", style="whitegrid", palette="colorblind")
     plt.rcParams.update({"figure.figsize": (7.0, 3.5), "figure.dpi": 100, "savefig.dpi": 100})
     if get_ipython():
+        stops.shorten(get_ipython())
         select_figure_formats(get_ipython(), {"png"})  # SVG text holds dates and random ids, and would not compare

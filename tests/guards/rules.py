@@ -2,6 +2,7 @@
 
 import ast
 import re
+from html.parser import HTMLParser
 
 from IPython.core.inputtransformer2 import TransformerManager
 
@@ -11,6 +12,7 @@ CELL_LINES = 25
 CODE_LINES = 240
 WORDS = (600, 2200)
 BYTES = 1_000_000
+ALT = 20
 
 
 def code_cells(nb):
@@ -30,13 +32,27 @@ def _note(cell, key):
     return str(cell.metadata.get("llcourse", {}).get(key, "")).strip()
 
 
+def _html(output):
+    """The HTML of an output, without the bytes of pictures in it."""
+    return re.sub(r"(data:image/\w+;base64,)[A-Za-z0-9+/=]+", r"\1", output.get("data", {}).get("text/html", ""))
+
+
+def alts(html):
+    """The alt text, perhaps "", of every <img>: what a screen reader gets in JupyterLab and in nbconvert's HTML."""
+    found, parser = [], HTMLParser()
+    parser.handle_starttag = lambda tag, attributes: tag == "img" and found.append(dict(attributes).get("alt") or "")
+    parser.feed(html)
+    return found
+
+
 def _texts(output):
     """Every text in an output: streams, text/plain, text/html, errors; not the bytes of a picture."""
     if output.output_type == "stream":
         return [output.text]
     if output.output_type == "error":
         return [output.evalue, *output.traceback]
-    return [text for kind, text in output.data.items() if kind.startswith("text/")]
+    return [text for kind, text in output.data.items() if kind.startswith("text/") and kind != "text/html"] + [
+        _html(output)]
 
 
 def executed_in_order(nb):
@@ -79,6 +95,16 @@ def free_cells(nb):
         yield f"{len(free)} of {len(cells)} code cells are not compared; at most {FREE_SHARE:.0%}"
 
 
+def llcourse_before_torch(nb):
+    """Threads of torch read how to wait when torch is loaded; llcourse has set it by then."""
+    for n, cell in code_cells(nb):
+        found = re.search(r"^(?:import|from) +(torch|llcourse)\b", cell.source, re.MULTILINE)
+        if found:
+            if found[1] == "torch":
+                yield f"{_named(n, cell)} imports torch before llcourse, which sets how torch's threads wait"
+            return
+
+
 def no_semicolon(nb):
     for n, cell in code_cells(nb):
         if cell.source.rstrip().endswith(";"):
@@ -119,20 +145,21 @@ def nothing_remote(nb):
         if cell.cell_type == "markdown" and (remote.search(cell.source) or definition.search(cell.source)):
             yield f"cell {position} (id {cell.get('id')}) loads a picture or script that is not in the checkout"
         for output in cell.get("outputs", []):
-            html = output.get("data", {}).get("text/html", "")
-            if remote.search(html) or "application/javascript" in output.get("data", {}):
+            if remote.search(_html(output)) or "application/javascript" in output.get("data", {}):
                 yield f"cell {position} (id {cell.get('id')}) has an output that loads a picture or script"
 
 
 def figures(nb):
     """Figures are PNG (SVG text holds dates and random ids), each with words for those who cannot see it."""
     for n, cell in code_cells(nb):
-        kinds = {kind for output in cell.outputs for kind in output.get("data", {})}
-        html = " ".join(output.get("data", {}).get("text/html", "") for output in cell.outputs)
-        if "image/svg+xml" in kinds or "<svg" in html:
-            yield f"{_named(n, cell)} has an SVG output; figures are PNG"
-        if any(kind.startswith("image/") for kind in kinds) and len(_note(cell, "alt")) < 20:
-            yield f"{_named(n, cell)} shows a figure without metadata.llcourse.alt of at least 20 characters"
+        for output in cell.outputs:
+            kinds, html = output.get("data", {}), _html(output)
+            if "image/svg+xml" in kinds or "<svg" in html:
+                yield f"{_named(n, cell)} has an SVG output; figures are PNG"
+            words = alts(html)
+            if any(kind.startswith("image/") for kind in kinds) and not words or any(len(alt) < ALT for alt in words):
+                yield (f"{_named(n, cell)} shows a figure without an alt text of at least {ALT} characters: "
+                       "llcourse.course.show(figure, alt) shows both")
 
 
 def clean_metadata(nb):
@@ -164,5 +191,5 @@ def same_everywhere(nb):
                         yield f"{_named(n, cell)} has {what} in its output: {hit.group(0)!r}"
 
 
-RULES = [executed_in_order, no_stderr, no_errors, tags_not_comments, free_cells, no_semicolon, no_output_history,
-         cell_length, chapter_length, nothing_remote, figures, clean_metadata, same_everywhere]
+RULES = [executed_in_order, no_stderr, no_errors, tags_not_comments, free_cells, llcourse_before_torch, no_semicolon,
+         no_output_history, cell_length, chapter_length, nothing_remote, figures, clean_metadata, same_everywhere]

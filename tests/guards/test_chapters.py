@@ -5,13 +5,14 @@ import warnings
 
 import nbformat
 import pytest
+from nbconvert import HTMLExporter
 
 from llcourse import paths, reproduce, results
 from llcourse.course import chapters, exercises
 from tests.guards.cards import faults
 from tests.guards.claimed import GOOD_MARGIN, claimed, margin, margin_faults
 from tests.guards.links import broken_links
-from tests.guards.rules import BYTES, RULES
+from tests.guards.rules import BYTES, RULES, alts
 
 CHAPTERS = chapters.find() or {"none yet": None}
 MINUTES = 2
@@ -33,6 +34,13 @@ def test_obeys(rule, chapter):
 def test_is_valid_and_small(chapter):
     nbformat.validate(chapter[2])
     assert chapter[1].stat().st_size <= BYTES
+
+
+def test_a_page_made_of_it_has_words_for_every_figure(chapter):
+    page, _ = HTMLExporter().from_notebook_node(chapter[2])
+    outputs = [output for cell in chapter[2].cells for output in cell.get("outputs", [])]
+    figures = sum("image/png" in output.get("data", {}) for output in outputs)
+    assert "No description has been provided" not in page and figures <= len(alts(page))
 
 
 def test_links_resolve(chapter):

@@ -120,3 +120,27 @@ def test_requirements_are_those_of_the_package():
     declared = [*project["dependencies"], *optional["course"], *optional["test"]]
     lines = (paths.root() / "requirements.txt").read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if line and line[0] not in "#-"] == declared
+
+
+FINALISERS = {"def __del__(self):": 1, "weakref.finalize(x, f)": 1, "weakref.ref(x, f)": 1, "weakref.ref(x)": 0}
+
+
+def finalisers(tree):
+    """Python code that runs where an object dies: a KeyboardInterrupt that meets it is swallowed, and the cell goes
+    on."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name == "__del__":
+            yield node
+        if isinstance(node, ast.Call) and (
+                (name := ast.unparse(node.func)) == "weakref.finalize" or name == "weakref.ref" and len(node.args) > 1):
+            yield node
+
+
+def test_nothing_runs_where_an_object_dies():
+    assert not {str(file): len(found) for file in FILES
+                if (found := list(finalisers(ast.parse(file.read_text(encoding="utf-8")))))}
+
+
+@pytest.mark.parametrize("code, count", FINALISERS.items())
+def test_a_finaliser_is_noticed(code, count):
+    assert len(list(finalisers(ast.parse(code + " pass" * code.endswith(":"))))) == count

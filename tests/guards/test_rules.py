@@ -16,9 +16,10 @@ def shown(**data):
     return new_output("display_data", data={kind.replace("_", "/"): value for kind, value in data.items()})
 
 
-def figure_cell(**note):
-    return new_code_cell("plt.show()", outputs=[shown(image_png="iVBORw0KGgo=", text_plain="<Figure size 700x350>")],
-                         metadata={"llcourse": note} if note else {})
+def figure_cell(html='<img alt="Loss falls with depth, from left to right." src="data:image/png;base64,//opt/x0x=">'):
+    more = {"text_html": html} if html else {}
+    return new_code_cell("show(figure, alt)",
+                         outputs=[shown(image_png="iVBORw0KGgo=", text_plain="<Figure size 700x350>", **more)])
 
 
 def error_cell(tags=(), **note):
@@ -35,15 +36,15 @@ def chapter(*cells, words=1000, kernel="python3", **metadata):
     """A good chapter of six code cells with `cells` added at its end, counted in order."""
     code = [new_code_cell(f"x = {n}\nfor _ in range(3):\n    x += 1\nx", outputs=[stream("PASS  4 modules\n")])
             for n in range(5)]
-    made = [new_markdown_cell("word " * words), *code,
-            figure_cell(alt="Loss falls with depth, from left to right."), *cells]
+    made = [new_markdown_cell("word " * words), *code, figure_cell(), *cells]
     for count, cell in enumerate((c for c in made if c.cell_type == "code"), 1):
         cell.execution_count = cell.execution_count or count
     return new_notebook(cells=made, metadata={"kernelspec": {"name": kernel, "display_name": kernel}, **metadata})
 
 
 def test_a_good_chapter_breaks_no_rule():
-    good = chapter(free(reason="versions differ"), error_cell(["raises-exception"], reason="shows the message"),
+    good = chapter(new_code_cell("import llcourse as ll\nimport torch"), new_code_cell("import torch"),
+                   free(reason="versions differ"), error_cell(["raises-exception"], reason="shows the message"),
                    new_markdown_cell("See [the map](00_start_here.ipynb) and "
                                      "[a paper](https://arxiv.org/abs/1901.08164)."))
     nbformat.validate(good)
@@ -58,6 +59,7 @@ BROKEN = [
     (rules.tags_not_comments, chapter(new_code_cell("# NBVAL_IGNORE_OUTPUT\ny"))),
     (rules.free_cells, chapter(free())),
     (rules.free_cells, chapter(free(reason="a"), free(reason="b"))),
+    (rules.llcourse_before_torch, chapter(new_code_cell("import copy\n\nfrom torch import nn\nimport llcourse as ll"))),
     (rules.no_semicolon, chapter(new_code_cell("plot(x);\n"))),
     (rules.no_output_history, chapter(new_code_cell("y = _ + 1"))),
     (rules.no_output_history, chapter(new_code_cell("print(Out[3])"))),
@@ -72,8 +74,11 @@ BROKEN = [
     (rules.nothing_remote, chapter(new_markdown_cell("<script>alert(1)</script>"))),
     (rules.nothing_remote,
      chapter(new_code_cell("y", outputs=[shown(text_html="<img src='https://example.org/a.png'>")]))),
-    (rules.figures, chapter(figure_cell())),
-    (rules.figures, chapter(figure_cell(alt="a plot"))),
+    (rules.figures, chapter(figure_cell(None))),
+    (rules.figures, chapter(figure_cell("<b>Loss falls with depth, from left to right.</b>"))),
+    (rules.figures, chapter(figure_cell("<img src='data:image/png;base64,aa'>"))),
+    (rules.figures, chapter(figure_cell("<img alt='a plot' src='data:image/png;base64,aa'>"))),
+    (rules.figures, chapter(new_code_cell("y", outputs=[shown(text_html="<img src='data:image/png;base64,aa'>")]))),
     (rules.figures,
      chapter(new_code_cell("y", outputs=[new_output("display_data", data={"image/svg+xml": "<svg/>"})]))),
     (rules.clean_metadata, chapter(kernel="llcourse")),

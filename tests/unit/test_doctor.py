@@ -4,6 +4,7 @@ import json
 import sys
 
 import pytest
+import torch
 
 from llcourse import __main__, doctor, measure, reach
 
@@ -77,6 +78,31 @@ def test_a_leak_is_a_failure(monkeypatch):
     monkeypatch.setattr(measure, "reach", leaky)
     status, detail, _ = doctor.reaches()
     assert status == "fail" and "loss 4 leaks into module 1 through 0.weight" in detail and "Greedy" in detail
+
+
+@pytest.mark.parametrize("together, status, words", [(0.6, "ok", "0.60"), (5.0, "note", "5.00")])
+def test_threads_that_wait_for_a_core_are_noted(monkeypatch, together, status, words):
+    asked, before, set_threads = [], torch.get_num_threads(), torch.set_num_threads
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(torch, "set_num_threads", lambda n: asked.append(n) or set_threads(n))
+
+    def timed(steps, rounds, device):
+        for step in steps:
+            step()
+        return [1.0, together]
+
+    monkeypatch.setattr("llcourse.timing.round_robin", timed)
+    try:
+        found, detail, mend = doctor.threads()
+    finally:
+        set_threads(before)
+    assert asked == [1, 2, 2]  # one, all, and all again behind it
+    assert found == status and f"2 threads take {words} of the time" in detail
+    assert ("LLCOURSE_THREADS=1" in mend and "another process" in detail) == (status == "note")
+
+
+def test_one_thread_has_nobody_to_wait_for():
+    assert torch.get_num_threads() == 1 and doctor.threads() == ("ok", "one", "")
 
 
 def test_one_broken_check_leaves_the_others(monkeypatch, capsys):

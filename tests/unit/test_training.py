@@ -89,6 +89,17 @@ def test_an_interrupted_run_goes_on_bit_for_bit(images, schedule, epochs):
     assert rows(run.fit()) == rows(expected) and same(weights(whole), weights(broken))
 
 
+def test_what_to_do_after_a_stop_is_what_the_caller_can_do(images):
+    with pytest.raises(KeyboardInterrupt, match="stopped after 1 of 2 epochs: run the cell again$"):
+        train(network(), Interrupting(images, at=5), 2, recipe=PLAIN)
+
+
+@pytest.mark.parametrize("ask", [lambda h: h.accuracy, lambda h: h.accuracies, lambda h: h.column("loss")])
+def test_a_history_without_an_epoch_says_so(ask):
+    with pytest.raises(ValueError, match="no finished epoch: run the cell that trains to its end"):
+        ask(History())
+
+
 def test_an_autocast_that_an_interrupt_left_open_hides_no_update(images):
     recipe = Recipe(batch=24, precision="bfloat16")
     train(expected := network(), images, 2, recipe=recipe)
@@ -139,7 +150,7 @@ def test_an_interrupt_at_any_line_loses_nothing(images, ctrl_c, presses):
             while here == line and left:
                 signal.raise_signal(left.pop())
 
-        with pytest.raises(KeyboardInterrupt, match=r"stopped after \d of 2 epochs; call fit\(\)"):
+        with pytest.raises(KeyboardInterrupt, match=r"stopped after \d of 2 epochs: fit\(\) of the same Run"):
             traced(run, press)
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
         assert rows(run.fit()) == rows(expected) and same(weights(run.net), weights(whole.net)), line
@@ -156,7 +167,7 @@ def test_a_checkpoint_resumes_bit_for_bit(images, tmp_path, schedule, epochs, re
     file = tmp_path / "deep" / "run.safetensors"
     whole = network()
     expected = train(whole, images, epochs, schedule=schedule, recipe=recipe)
-    with pytest.raises(KeyboardInterrupt, match="run the same call again"):
+    with pytest.raises(KeyboardInterrupt, match="of . epochs: the same call goes on from there"):
         train(network(), Interrupting(images, at=11), epochs, schedule=schedule, recipe=recipe, checkpoint=file)
     resumed = network(seed=99)
     history = train(resumed, images, epochs, schedule=schedule, recipe=recipe, checkpoint=file)
