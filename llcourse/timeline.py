@@ -66,9 +66,9 @@ def simulate(R, batches, head=0.0, wiring=None):
 def sequential(K, batches_per_module, head=0.0):
     """Greedy layer-wise training: phase 1 trains module 1, phase 2 module 2 behind the frozen module 1, and so on.
 
-    Whatever can overlap does: a frozen worker forwards the batches of all later phases as soon as its weights are final
-    and its input is there, so only the training itself is a chain. These forwards, of kind "repeat", train nothing: with
-    fresh augmentation no phase can use the outputs of the one before.   head: as in `simulate`.
+    Whatever can overlap does: a frozen worker forwards the batches of all later phases as soon as its weights are
+    final and its input is there, so only the training itself is a chain. These forwards, of kind "repeat", train
+    nothing: with fresh augmentation no phase can use the outputs of the one before.   head: as in `simulate`.
 
     >>> tasks = sequential(4, batches_per_module=2)
     >>> max(task.end for task in tasks), sum(task.kind == "repeat" for task in tasks)

@@ -58,9 +58,8 @@ def draw_timeline(axes, tasks, K, span, title=""):
 def _phases(axes, tasks, span):
     starts = {}
     for task in tasks:
-        phase = getattr(task, "phase", None)
-        if phase is not None:
-            starts[phase] = min(task.start, starts.get(phase, task.start))
+        if task.kind != "repeat":  # frozen workers run ahead of the training that gives a phase its name
+            starts[task.phase] = min(task.start, starts.get(task.phase, task.start))
     if len(starts) < 2:
         return
     bottom, top = axes.get_ylim()

@@ -89,13 +89,11 @@ def style():
 
 
 Measured = namedtuple("Measured", "matrix")
-Phased = namedtuple("Phased", "worker kind batch start end phase")
 RUNS = {f"K = {K}": History([{"accuracy": [K + 1.0, 2.0 * K]}, {"accuracy": [K + 2.0, 3.0 * K]}]) for K in range(1, 8)}
 POINTS = {"linear": (2.8, 38.0), "mlp": (2.8, 41.0), "mlp-sr": (2.8, 34.3), "cnn": (5.0, 40.0),
           "backprop, 3 epochs": (3, 41.4), "backprop, 8 epochs": (8, 51.7)}  # as in chapter 02
 CROWD = {f"a long name, point {n}": (1 + 0.01 * n, 40 + 0.1 * (n % 3)) for n in range(7)} | {"far": (9, 90)}
-GREEDY = [Phased(0, "forward", 0, 0, 1, 0), Phased(0, "backward", 0, 1, 3, 0), Phased(0, "repeat", 0, 3, 4, 1),
-          Phased(1, "forward", 0, 4, 5, 1), Phased(1, "backward", 0, 5, 7, 1)]
+GREEDY = timeline.sequential(2, 1)
 FIGURES = {
     "curves": lambda: plots.curves(RUNS),
     "by_module": lambda: plots.by_module(RUNS),
@@ -229,7 +227,7 @@ def test_frozen_forwards_are_grey_and_framed_and_phases_marked():
     red, green, blue = frozen.get_facecolor()[:3]
     assert red == green == blue and luminance(frozen.get_edgecolor()[:3]) < 0.7
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["forward", "backward", "frozen forward"]
-    assert [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == "--"] == [3]
+    assert [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == "--"] == [4]  # where training begins
     assert [text.get_text() for text in axes.texts if "phase" in text.get_text()] == ["phase 1", "phase 2"]
     plain = plots.timeline({"local": timeline.simulate(reach.local(2), 2)}, 2)
     assert not plain.axes[0].lines and "frozen forward" not in [t.get_text() for t in plain.legends[0].get_texts()]

@@ -1,7 +1,8 @@
 """Seeing what a learner's code does beside what it returns: which modules ran, in which mode, what moved, which graphs
 were kept."""
 
-from collections import Counter, namedtuple
+import weakref
+from collections import namedtuple
 
 import torch
 
@@ -35,14 +36,12 @@ class Runs(list):
 
 
 class _Kept:
-    """One tensor that autograd keeps for a part; tells the watcher when the graph lets go of it."""
+    """One tensor that autograd keeps for a part; it lives as long as the graph holds on to it."""
 
-    def __init__(self, tensor, name, alive):
-        self.tensor, self.name, self.alive = tensor.detach(), name, alive  # detached: it must not keep its own graph
-        alive[name] += 1
+    __slots__ = ("tensor", "__weakref__")
 
-    def __del__(self):
-        self.alive[self.name] -= 1
+    def __init__(self, tensor):
+        self.tensor = tensor.detach()  # it must not keep its own graph
 
 
 class Graphs(torch.autograd.graph.saved_tensors_hooks):
@@ -55,16 +54,19 @@ class Graphs(torch.autograd.graph.saved_tensors_hooks):
     def __init__(self, parts):
         super().__init__(self._pack, lambda kept: kept.tensor)
         self._parts, self._hooks, self._inside = parts, [], []
-        self._alive, self.built, self.together = Counter(), [], []
+        self._kept, self.built, self.together = [], [], []  # kept: (name, weak reference to a _Kept)
 
     def _pack(self, tensor):
         name = self._inside[-1] if self._inside else None
         if name and name not in self.built:
             self.built.append(name)
-        return _Kept(tensor, name, self._alive)
+        kept = _Kept(tensor)
+        self._kept.append((name, weakref.ref(kept)))
+        return kept
 
     def _begin(self, name):
-        self.together += [(name, other) for other in self.built if self._alive[other]]
+        alive = {other for other, kept in self._kept if kept() is not None}
+        self.together += [(name, other) for other in self.built if other in alive]
         self._inside.append(name)
 
     def __enter__(self):
