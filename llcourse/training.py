@@ -80,24 +80,24 @@ class Run:
         button) waits for the end of the step, takes the network back to the end of the last finished epoch and raises
         KeyboardInterrupt; `fit` again goes on from there. A second interrupt does not wait.
         """
-        again = "the same call" if checkpoint else "fit() of the same Run"
-        return self._fit(checkpoint, label, f"{again} goes on from there")
+        return self._fit(checkpoint, label, "fit() of the same Run goes on from there")
 
-    def _fit(self, checkpoint, label, advice):
+    def _fit(self, checkpoint, label, advice):  # advice: what to do after a stop without a checkpoint
         try:
             with interrupts.held() as stop:
                 self._train(checkpoint, label, stop)
                 return self.history
         except KeyboardInterrupt:
-            where = f"stopped after {len(self.history.rows)} of {self.epochs} epochs"
-            raise KeyboardInterrupt(f"{where}: {advice}") from None
+            how = "the same call goes on from there" if checkpoint else advice
+            raise KeyboardInterrupt(f"stopped after {len(self.history.rows)} of {self.epochs} epochs: {how}") from None
 
     def _train(self, checkpoint, label, stop):
         steps, rows, saved = self.steps_per_epoch, self.history.rows, -math.inf
         self._refuse_changes()
         finished = self.state(), len(rows)
         try:
-            with progress(total=self.epochs * steps, initial=len(rows) * steps, unit="batch", slow=SLOW,
+            with progress(total=self.epochs * steps, initial=len(rows) * steps, unit="batch",
+                          slow=SLOW if self.device.type == "cpu" and not any(p.turns for p in self.phases) else "",
                           label=label or f"{reach.called(self.net.reach)}, K = {self.net.K}") as bar:
                 while len(rows) < self.epochs:
                     rows.append(self._epoch(bar, stop))
@@ -217,4 +217,4 @@ def train(net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, c
     run = Run(net, images, epochs, schedule=schedule, recipe=recipe, seed=seed, fast=fast)
     if checkpoint and Path(checkpoint).exists():
         run.load(checkpoint)
-    return run._fit(checkpoint, label, "the same call goes on from there" if checkpoint else "run the cell again")
+    return run._fit(checkpoint, label, "run the cell again")

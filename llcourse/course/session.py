@@ -89,5 +89,5 @@ def _set_up_notebook():
     seaborn.set_theme(context="notebook", style="whitegrid", palette="colorblind")
     plt.rcParams.update({"figure.figsize": (7.0, 3.5), "figure.dpi": 100, "savefig.dpi": 100})
     if get_ipython():
-        stops.shorten(get_ipython())
+        stops.explain(get_ipython())
         select_figure_formats(get_ipython(), {"png"})  # SVG text holds dates and random ids, and would not compare

@@ -34,6 +34,8 @@ OWN_LOOP = """def step():
 print("running", flush=True)
 while True:
     step()"""
+UNFINISHED = """print("running", flush=True)
+histories = {n: ll.train(net, images, epochs=100_000) for n in (1, 2)}"""
 GO_ON = """
 done = len(run.history.rows)
 run.epochs = done + 1
@@ -87,3 +89,11 @@ def test_a_run_goes_on(kernel):
     printed = []
     kernel[1].execute_interactive(GO_ON, timeout=60, output_hook=lambda m: printed.append(m["content"].get("text")))
     assert "True 1\n" in printed
+
+
+def test_what_a_stopped_cell_did_not_make_is_missed_in_one_sentence(kernel):
+    stopped(kernel, UNFINISHED)
+    for code, said in (("len(histories)", 1), ("len(another)", 0)):
+        printed = "\n".join(kernel[1].execute_interactive(code, timeout=60)["content"]["traceback"])
+        assert "NameError" in printed
+        assert printed.count("histories is made by a cell that was stopped: run that cell to its end first") == said

@@ -14,6 +14,7 @@ from torch._dynamo.utils import counters
 from llcourse import History, LocalNetwork, NonFiniteLoss, Recipe, Run, measure, networks, reach, train, training
 from llcourse.checkpoint import CheckpointError
 from llcourse.reproduce.run import seconds_left
+from llcourse.schedules import Phase
 from llcourse.steps import EagerStep, FastStep
 
 PLAIN = Recipe(batch=24, lr=0.05, augment=False, precision="float32")
@@ -92,6 +93,15 @@ def test_an_interrupted_run_goes_on_bit_for_bit(images, schedule, epochs):
 def test_what_to_do_after_a_stop_is_what_the_caller_can_do(images):
     with pytest.raises(KeyboardInterrupt, match="stopped after 1 of 2 epochs: run the cell again$"):
         train(network(), Interrupting(images, at=5), 2, recipe=PLAIN)
+
+
+@pytest.mark.parametrize("turns, watched", [(None, True), (lambda steps, generator: [(0,)] * steps, False)])
+def test_bars_watch_the_pace_of_steps_that_cost_the_same(images, monkeypatch, turns, watched):
+    made, bar = [], training.progress
+    monkeypatch.setattr(training, "progress", lambda **options: made.append(options) or bar(**options))
+    monkeypatch.setitem(training.SCHEDULES, "mine", lambda net, epochs: [Phase(epochs, (0, 1), turns=turns)])
+    train(network(), images, 1, schedule="mine", recipe=PLAIN)
+    assert bool(made[0]["slow"]) == watched and made[0]["label"] == "Greedy, DGL, InfoPro, ContSup, K = 2"
 
 
 @pytest.mark.parametrize("ask", [lambda h: h.accuracy, lambda h: h.accuracies, lambda h: h.column("loss")])
