@@ -116,7 +116,7 @@ def threads():
         one, together = round_robin([partial(step, 1), partial(step, every)], 3, "cpu")
     finally:
         torch.set_num_threads(every)
-    found = f"{every} threads take {together / one:.2f} of the time of one for a training step, just measured"
+    found = f"{every} threads take {together / one:.2f} of the time of one, just measured"
     if together > SLOWER * one:
         return "note", f"{found}: another process is using a core", ("LLCOURSE_THREADS=1 in the environment is faster "
                                                                       "as long as it does")
@@ -129,8 +129,7 @@ def bfloat16():
     from .precision import bfloat16_ratio
 
     ratio = bfloat16_ratio("cuda" if torch.cuda.is_available() else "cpu")
-    return "ok", (f"a convolution's training step takes {ratio:.2f} of its time in float32, just measured; "
-                  "chapters compute in float32"), ""
+    return "ok", f"takes {ratio:.2f} of float32's time, just measured; chapters compute in float32", ""
 
 
 def images():

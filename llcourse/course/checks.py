@@ -6,11 +6,13 @@ import functools
 import inspect
 import linecache
 import random
+import textwrap
 import traceback
 
 import numpy as np
 import torch
 
+from ..tables import WIDTH
 from . import exercises, solutions
 from .exercises.plain import plain
 
@@ -29,7 +31,7 @@ def check(id, answer):
     and nothing else.
     """
     exercise = exercises.find(id)
-    print(f"{exercise.id}: {verdict(exercise, answer)}")
+    _print(f"{exercise.id}: {verdict(exercise, answer)}")
 
 
 def verdict(exercise, answer):
@@ -60,12 +62,17 @@ def hint(id):
         print(f'{id}: no more hints; reveal("{id}") shows the solution')
         return
     _hints_given[id] = given + 1
-    print(f"{id}, hint {given + 1} of {len(hints)}: {hints[given]}")
+    _print(f"{id}, hint {given + 1} of {len(hints)}: {hints[given]}")
 
 
 def reveal(id):
     """Print the source of the solution of exercise `id`."""
     print(solutions.source(exercises.find(id).id))
+
+
+def _print(text):
+    """In lines that an output cell shows whole."""
+    print(textwrap.fill(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
 
 
 def _prepared(exercise, answer):

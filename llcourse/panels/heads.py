@@ -36,5 +36,5 @@ def _draw(axes, head, C, size):
 
 def _say(head, C, size):
     of_head, block = _counts(head, C, size)
-    return (f"{head} on {C} x {size} x {size}: {of_head.macs:,} MACs, {of_head.parameters:,} parameters; "
-            f"one residual block there: {block.macs:,} MACs, {block.parameters:,} parameters")
+    return (f"{head} on {C} x {size} x {size}: {of_head.macs:,} MACs, {of_head.parameters:,} parameters "
+            f"(a residual block: {block.macs:,} and {block.parameters:,})")

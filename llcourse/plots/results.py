@@ -25,11 +25,18 @@ def by_module(histories):
 
 
 def _lines(lines, x, y, standin):
+    _refuse_nothing(lines)
     figure, axes = plt.subplots(figsize=(8, 3.4), layout="constrained")
     draw_lines(axes, lines)
     named(axes, x, y)
     legend(figure, loc="outside right center", handlelength=3.5)  # beside the lines, which fill the axes
     return stamped(figure, standin)
+
+
+def _refuse_nothing(runs):
+    """ValueError for an empty dict, which a stopped training cell leaves behind: an empty figure would say nothing."""
+    if not runs:
+        raise ValueError("no run to draw: run the cell that trains to its end first")
 
 
 def draw_lines(axes, lines):
@@ -43,6 +50,7 @@ def draw_lines(axes, lines):
 
 def tradeoff(points, x_label, y_label="test accuracy (%)"):
     """Points with their names beside them, such as accuracy against cost. points: {name: (x, y)}."""
+    _refuse_nothing(points)
     figure, axes = plt.subplots(figsize=(7, 3.8))
     for (x, y), marker, colour in zip(points.values(), cycle(MARKERS), colours()):
         axes.scatter(x, y, s=60, marker=marker, color=colour, edgecolor="0.15", linewidth=0.8, zorder=3)

@@ -197,3 +197,12 @@ def test_reveal_prints_the_source(capsys):
 def test_an_unknown_id_names_the_known(call, id, words):
     with pytest.raises(exercises.NoSuchExercise, match=words):
         call(id)
+
+
+def test_what_is_printed_fits_an_output_cell(capsys, monkeypatch):
+    long = exercise("98.9", title="Long", dots=1, minutes=3, why="", hints=["word " * 60])(lambda answer: "word " * 60)
+    monkeypatch.setattr(exercises, "find", lambda id: long)
+    checks.check("98.9", 1)
+    checks.hint("98.9")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 4 and max(map(len, lines)) <= 100

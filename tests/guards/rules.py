@@ -11,6 +11,7 @@ FREE_SHARE = 0.2
 CELL_LINES = 25
 CODE_LINES = 240
 WORDS = (600, 2200)
+LINE = 100
 BYTES = 1_000_000
 ALT = 20
 
@@ -191,5 +192,16 @@ def same_everywhere(nb):
                         yield f"{_named(n, cell)} has {what} in its output: {hit.group(0)!r}"
 
 
+def printed_lines(nb):
+    """What is printed fits an output cell: a longer line wraps, and a table falls apart."""
+    for n, cell in code_cells(nb):
+        for output in cell.outputs:
+            text = output.text if output.output_type == "stream" else output.get("data", {}).get("text/plain", "")
+            for line in text.splitlines():
+                if len(line) > LINE:
+                    yield f"{_named(n, cell)} printed a line of {len(line)} characters; at most {LINE}: {line[:40]!r}"
+
+
 RULES = [executed_in_order, no_stderr, no_errors, tags_not_comments, free_cells, llcourse_before_torch, no_semicolon,
-         no_output_history, cell_length, chapter_length, nothing_remote, figures, clean_metadata, same_everywhere]
+         no_output_history, cell_length, chapter_length, printed_lines, nothing_remote, figures, clean_metadata,
+         same_everywhere]

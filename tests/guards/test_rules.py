@@ -54,6 +54,8 @@ def test_a_good_chapter_breaks_no_rule():
 BROKEN = [
     (rules.executed_in_order, chapter(new_code_cell("y", execution_count=9))),
     (rules.no_stderr, chapter(new_code_cell("y", outputs=[stream("UserWarning", "stderr")]))),
+    (rules.printed_lines, chapter(new_code_cell("y", outputs=[stream("short\n" + 101 * "x")]))),
+    (rules.printed_lines, chapter(new_code_cell("y", outputs=[shown(text_plain=101 * "x")]))),
     (rules.no_errors, chapter(error_cell())),
     (rules.no_errors, chapter(error_cell(["raises-exception"]))),
     (rules.tags_not_comments, chapter(new_code_cell("# NBVAL_IGNORE_OUTPUT\ny"))),

@@ -97,7 +97,7 @@ def test_threads_that_wait_for_a_core_are_noted(monkeypatch, together, status, w
     finally:
         set_threads(before)
     assert asked == [1, 2, 2]  # one, all, and all again behind it
-    assert found == status and f"2 threads take {words} of the time" in detail
+    assert found == status and f"2 threads take {words} of the time of one" in detail
     assert ("LLCOURSE_THREADS=1" in mend and "another process" in detail) == (status == "note")
 
 

@@ -172,7 +172,7 @@ def test_the_head_panel_counts_what_the_head_is_made_of():
     panel = panels.heads()
     assert "mlp on 32 x 16 x 16: 50,432 MACs, 51,210 parameters" in panel.text.value
     panel.set(head="cnn", C=16, size=32)
-    assert "one residual block there: 4,718,592 MACs, 4,672 parameters" in panel.text.value
+    assert "(a residual block: 4,718,592 and 4,672)" in panel.text.value
     assert "12,615,690 parameters" in panel.set(head="mlp", C=512, size=8)  # 48 C^2 and the small rest
     drawn = panel.png
     panel.set(head="linear")

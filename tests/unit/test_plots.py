@@ -247,3 +247,11 @@ def test_stacked_parts_differ_in_hatch_and_the_highest_bar_ends_below_the_frame(
     (axes,) = plots.stacked({"a": [7, 5], "b": [0, 1]}, ["1", "2"], "K", "MiB").axes
     assert len({container[0].get_hatch() for container in axes.containers}) == 2
     assert axes.get_ylim()[0] == 0 and axes.get_ylim()[1] > 7.2
+
+
+@pytest.mark.parametrize("draw", [plots.curves, plots.by_module, lambda none: plots.tradeoff(none, "cost")])
+def test_nothing_to_draw_is_said_before_a_figure_is_made(draw):
+    before = plt.get_fignums()
+    with pytest.raises(ValueError, match="run the cell that trains to its end first"):
+        draw({})
+    assert plt.get_fignums() == before
