@@ -61,7 +61,8 @@ class _Output(_Paced):
     def display(self, *_, **__):
         from IPython.display import display
 
-        line = {"text/plain": self.format_meter(**self.format_dict)}
+        # ncols: tqdm took the width of the terminal that Jupyter was started in, and would cut the line there
+        line = {"text/plain": self.format_meter(**self.format_dict | {"ncols": None})}
         if self.output is None:
             self.output = display(line, raw=True, display_id=True)
         else:

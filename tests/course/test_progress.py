@@ -60,3 +60,9 @@ def test_bars_of_runs_have_names_and_say_how_they_ended(lines):
 def test_silence_when_told(lines, monkeypatch):
     monkeypatch.setenv("LLCOURSE_PROGRESS", "0")
     assert lines(DONE) == []
+
+
+def test_a_narrow_terminal_behind_jupyter_cuts_no_line(lines, monkeypatch):
+    narrow = "import tqdm.std\ntqdm.std._screen_shape_wrapper = lambda: lambda file: (40, 20)\n"
+    (line,) = lines(narrow + DONE.replace("counting", "counting " * 8))
+    assert len(line) > 70 and "done in 00:0" in line
