@@ -28,7 +28,7 @@ def progress(iterable=None, *, label="", slow="", **options):
 
 
 class _Paced(tqdm):
-    """A bar that knows how long its last updates took: a median, so that a pause between epochs is none."""
+    """A bar that knows how long its last updates took: a median, so that one that had to wait is not the pace."""
 
     def __init__(self, iterable, slow, **options):
         self.slow, self.least, self.before, self.last = slow, float("inf"), None, deque(maxlen=9)
@@ -46,6 +46,10 @@ class _Paced(tqdm):
                 self.set_postfix_str(self.slow, refresh=False)
                 self.slow = ""  # said once
         return super().update(n)
+
+    def pause(self):
+        """Say that what comes before the next update is no part of it, such as a test between two epochs."""
+        self.before = None
 
 
 class _Output(_Paced):

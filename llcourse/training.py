@@ -97,7 +97,7 @@ class Run:
         finished = self.state(), len(rows)
         try:
             with progress(total=self.epochs * steps, initial=len(rows) * steps, unit="batch",
-                          slow=SLOW if self.device.type == "cpu" and not any(p.turns for p in self.phases) else "",
+                          slow=SLOW if self._paced() else "",
                           label=label or f"{reach.called(self.net.reach)}, K = {self.net.K}") as bar:
                 while len(rows) < self.epochs:
                     rows.append(self._epoch(bar, stop))
@@ -116,6 +116,11 @@ class Run:
             raise
         finally:
             self._network = checkpoints.digest(self.net)  # what training itself changes is no change
+
+    def _paced(self):
+        """Whether steps that take longer can come from threads that wait for a core: else all cost the same."""
+        return (self.device.type == "cpu" and torch.get_num_threads() > 1
+                and len(self.phases) == 1 and self.phases[0].turns is None)
 
     def _epoch(self, bar, stop):
         began, done, phase_index = time.perf_counter(), len(self.history.rows), 0
@@ -139,6 +144,7 @@ class Run:
                     self._check_finite(values[-1:], len(values))
                 bar.update()
                 stop()
+        bar.pause()
         net.train()
         self._check_finite(values, 1)
         trained = {loss for p in self.phases[: phase_index + 1] for loss in p.losses}

@@ -2,8 +2,10 @@
 
 import signal
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -95,13 +97,28 @@ def test_what_to_do_after_a_stop_is_what_the_caller_can_do(images):
         train(network(), Interrupting(images, at=5), 2, recipe=PLAIN)
 
 
-@pytest.mark.parametrize("turns, watched", [(None, True), (lambda steps, generator: [(0,)] * steps, False)])
-def test_bars_watch_the_pace_of_steps_that_cost_the_same(images, monkeypatch, turns, watched):
+@pytest.mark.parametrize("phases, threads, watched", [
+    ([Phase(1, (0, 1))], 2, True), ([Phase(1, (0, 1))], 1, False), ([Phase(1, (0,)), Phase(1, (1,), 1)], 2, False),
+    ([Phase(1, (0, 1), turns=lambda steps, generator: [(0,)] * steps)], 2, False),
+], ids=["alike", "one thread", "phases", "turns"])
+def test_bars_watch_the_pace_of_steps_that_cost_the_same(images, monkeypatch, phases, threads, watched):
     made, bar = [], training.progress
     monkeypatch.setattr(training, "progress", lambda **options: made.append(options) or bar(**options))
-    monkeypatch.setitem(training.SCHEDULES, "mine", lambda net, epochs: [Phase(epochs, (0, 1), turns=turns)])
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    monkeypatch.setitem(training.SCHEDULES, "mine", lambda net, epochs: phases)
     train(network(), images, 1, schedule="mine", recipe=PLAIN)
     assert bool(made[0]["slow"]) == watched and made[0]["label"] == "Greedy, DGL, InfoPro, ContSup, K = 2"
+
+
+def test_the_test_between_two_epochs_is_no_step(images, monkeypatch):
+    """Two steps an epoch: every second gap between two of them would hold a test, however long that takes."""
+    now, took, bar = [0.0], [], training.progress
+    monkeypatch.setattr("llcourse.progress.time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(training, "progress", lambda **options: took.append(bar(**options)) or took[0])
+    score = measure.score
+    monkeypatch.setattr(measure, "score", lambda *args, **kwargs: now.append(now.pop() + 60) or score(*args, **kwargs))
+    train(network(), images, 4, recipe=replace(PLAIN, batch=images.train_size // 2))
+    assert list(took[0].last) == [0.0] * 4
 
 
 @pytest.mark.parametrize("ask", [lambda h: h.accuracy, lambda h: h.accuracies, lambda h: h.column("loss")])
