@@ -86,4 +86,7 @@ def cuts_of(answer):
     differences = measure.reach(model, (x, y), losses=answer, parts=parts).differences(declared)
     if differences:
         raise Wrong(f"measured: {'; '.join(differences[:3])}")
+    if cuts.count < K - 1:  # sealed, and no operation on tensors did it
+        raise Wrong("some outputs leave torch, as Python's or numpy's numbers, and come back: cut the graph of a "
+                    "tensor, with detach()")
     return cuts.count
