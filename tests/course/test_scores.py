@@ -78,6 +78,13 @@ def test_the_trial_is_the_same_at_every_call(small_trial):
         torch.set_num_threads(threads)
 
 
+def test_a_head_made_outside_of_the_function_learns_nothing_between_checks(small_trial):
+    head = heads.make("mlp", trial.SHAPE, trial.CLASSES)
+    before = watch.state(head)
+    first = trial.accuracy(lambda shape, classes: head)
+    assert trial.accuracy(lambda shape, classes: head) == first and not watch.moved(head, before)
+
+
 def test_graphs_that_live_together_are_seen():
     first, second = nn.Linear(2, 2), nn.Linear(2, 2)
     for goes_back in (True, False):

@@ -1,5 +1,6 @@
 """Exercise 2.4: module 1 of a ResNet-8 trained with a learner's head on a few real images."""
 
+from copy import deepcopy
 from functools import cache
 
 import torch
@@ -52,7 +53,8 @@ def accuracy(make):
 def _trained(make, seed):
     torch.manual_seed(seed)
     module = networks.resnet(8, width=SHAPE[0]).blocks[0]
-    net = nn.Sequential(module, make(SHAPE, CLASSES)).to(memory_format=torch.channels_last).train()
+    head = deepcopy(make(SHAPE, CLASSES))  # one made outside of the function would go on learning, check after check
+    net = nn.Sequential(module, head).to(memory_format=torch.channels_last).train()
     images, order = _images(), torch.Generator().manual_seed(seed)
     optimizer = torch.optim.SGD(net.parameters(), lr=LR, momentum=0.9, nesterov=True, weight_decay=5e-4)
     steps = EPOCHS * -(-images.train_size // BATCH)
