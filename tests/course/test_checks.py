@@ -1,5 +1,6 @@
 """check, hint and reveal on a small exercise made here, in every state that a learner can leave it in."""
 
+import functools
 import random
 import sys
 import types
@@ -119,6 +120,17 @@ def test_an_act_returns_nothing(capsys, tmp_path, body, said):
 def test_numbers_are_taken_alike(capsys, answer):
     assert printed(capsys, checks.check, "98.4", answer) == "98.4: PASS\n"
     assert printed(capsys, checks.check, "98.4", lambda n: answer) == "98.4: PASS\n"
+
+
+class Called:
+    def __call__(self, n):
+        return (1.0, torch.tensor(n))
+
+
+@pytest.mark.parametrize("answer", [Called(), functools.partial(lambda first, n: (first, n), 1.0)])
+def test_whatever_can_be_called_is_a_function(capsys, answer):
+    assert printed(capsys, checks.check, "98.4", answer) == "98.4: PASS\n"
+    assert "does its last line" in printed(capsys, checks.check, "98.1", functools.partial(lambda x: None))
 
 
 @pytest.mark.parametrize("answer", ["12", [1, "2"], [1, None], {1: 2}])
