@@ -83,6 +83,7 @@ def test_a_leak_is_a_failure(monkeypatch):
 @pytest.mark.parametrize("together, status, words", [(0.6, "ok", "0.60"), (5.0, "note", "5.00")])
 def test_threads_that_wait_for_a_core_are_noted(monkeypatch, together, status, words):
     asked, before, set_threads = [], torch.get_num_threads(), torch.set_num_threads
+    monkeypatch.delenv("LLCOURSE_THREADS", False)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     monkeypatch.setattr(torch, "set_num_threads", lambda n: asked.append(n) or set_threads(n))
 
@@ -101,8 +102,20 @@ def test_threads_that_wait_for_a_core_are_noted(monkeypatch, together, status, w
     assert ("LLCOURSE_THREADS=1" in mend and "another process" in detail) == (status == "note")
 
 
-def test_one_thread_has_nobody_to_wait_for():
-    assert torch.get_num_threads() == 1 and doctor.threads() == ("ok", "one", "")
+@pytest.mark.parametrize("usual, chosen", [(1, None), (2, "1")])
+def test_one_thread_has_nobody_to_wait_for(monkeypatch, usual, chosen):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: usual)
+    monkeypatch.setenv("LLCOURSE_THREADS", chosen) if chosen else monkeypatch.delenv("LLCOURSE_THREADS", False)
+    assert doctor.threads() == ("ok", "one", "")
+
+
+def test_missing_images_matter_more_than_a_busy_core(monkeypatch):
+    for check in doctor.CHECKS:
+        monkeypatch.setitem(doctor.CHECKS, check, lambda check=check: ("note", check, "mend"))
+    order = list(doctor.CHECKS)
+    assert order.index("data") < order.index("threads")
+    assert doctor.verdict([f for f in doctor.examine() if f.check in ("data", "threads")]).startswith(
+        "READY, with less: data")
 
 
 def test_one_broken_check_leaves_the_others(monkeypatch, capsys):
