@@ -6,8 +6,8 @@ import weakref
 import torch
 
 
-class _Saved:
-    """One tensor that autograd keeps; it lives as long as the graph holds on to it."""
+class Kept:
+    """One tensor that autograd keeps, for a pack hook to return; it lives as long as the graph holds on to it."""
 
     __slots__ = ("tensor", "__weakref__")
 
@@ -28,19 +28,19 @@ class SavedBytes(torch.autograd.graph.saved_tensors_hooks):
 
     def __init__(self, net):
         self.peak = 0
-        self._alive = []  # (weak reference to a _Saved, its storage's key, its storage's bytes)
+        self._alive = []  # (weak reference to a Kept, its storage's key, its storage's bytes)
         own = {t.untyped_storage().data_ptr() for t in (*net.parameters(), *net.buffers())}
 
         def pack(tensor):
             storage = tensor.untyped_storage()
             if storage.data_ptr() in own:
                 return tensor
-            saved = _Saved(tensor)
-            self._alive.append((weakref.ref(saved), storage.data_ptr(), storage.nbytes()))
+            kept = Kept(tensor)
+            self._alive.append((weakref.ref(kept), storage.data_ptr(), storage.nbytes()))
             self.peak = max(self.peak, self.now)
-            return saved
+            return kept
 
-        super().__init__(pack, lambda saved: saved.tensor if isinstance(saved, _Saved) else saved)
+        super().__init__(pack, lambda kept: kept.tensor if isinstance(kept, Kept) else kept)
 
     def __enter__(self):
         super().__enter__()

@@ -6,6 +6,8 @@ from collections import namedtuple
 
 import torch
 
+from ...memory import Kept
+
 Run = namedtuple("Run", "name training reads")  # one forward pass: in train mode? did an input ask for a gradient?
 
 
@@ -35,15 +37,6 @@ class Runs(list):
         return sum(run.name == name for run in self)
 
 
-class _Kept:
-    """One tensor that autograd keeps for a part; it lives as long as the graph holds on to it."""
-
-    __slots__ = ("tensor", "__weakref__")
-
-    def __init__(self, tensor):
-        self.tensor = tensor.detach()  # it must not keep its own graph
-
-
 class Graphs(torch.autograd.graph.saved_tensors_hooks):
     """Context manager: for which of the named modules autograd keeps tensors.
 
@@ -54,13 +47,13 @@ class Graphs(torch.autograd.graph.saved_tensors_hooks):
     def __init__(self, parts):
         super().__init__(self._pack, lambda kept: kept.tensor)
         self._parts, self._hooks, self._inside = parts, [], []
-        self._kept, self.built, self.together = [], [], []  # kept: (name, weak reference to a _Kept)
+        self._kept, self.built, self.together = [], [], []  # kept: (name, weak reference to a Kept)
 
     def _pack(self, tensor):
         name = self._inside[-1] if self._inside else None
         if name and name not in self.built:
             self.built.append(name)
-        kept = _Kept(tensor)
+        kept = Kept(tensor)
         self._kept.append((name, weakref.ref(kept)))
         return kept
 
