@@ -43,13 +43,13 @@ class Table:
         self._widths = [min(widths[0], left), *widths[1:]] if widths else []
 
     def __str__(self):
-        lines = _wrapped(self.title, WIDTH) if self.title else []
+        lines = wrapped(self.title) if self.title else []
         for cells in [self.columns, *self._cells] if self.rows else []:
-            first, *more = _wrapped(cells[0], self._widths[0])
+            first, *more = wrapped(cells[0], self._widths[0])
             line = "  ".join(cell.rjust(width) if right else cell.ljust(width)
                              for cell, width, right in zip([first, *cells[1:]], self._widths, self._right))
             lines += [line.rstrip(), *more]
-        return "\n".join([*lines, *(line for note in self.notes for line in _wrapped(note, WIDTH))])
+        return "\n".join([*lines, *(line for note in self.notes for line in wrapped(note))])
 
     __repr__ = __str__
 
@@ -93,7 +93,7 @@ def _text(value, decimals):
     return str(value)
 
 
-def _wrapped(text, width):
+def wrapped(text, width=WIDTH):
     """Lines of at most `width` characters; what stands in backticks is no place to break."""
     kept = re.sub(r"`[^`]*`", lambda code: code[0].replace(" ", "\0"), text)
     lines = textwrap.wrap(kept, width, subsequent_indent="  ", break_on_hyphens=False) or [""]

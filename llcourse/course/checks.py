@@ -5,13 +5,12 @@ import dis
 import functools
 import linecache
 import random
-import textwrap
 import traceback
 
 import numpy as np
 import torch
 
-from ..tables import WIDTH
+from ..tables import wrapped
 from . import exercises, solutions
 from .exercises.plain import plain
 
@@ -71,7 +70,7 @@ def reveal(id):
 
 def _print(text):
     """In lines that an output cell shows whole."""
-    print(textwrap.fill(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False))
+    print("\n".join(wrapped(text)))
 
 
 def _prepared(exercise, answer):

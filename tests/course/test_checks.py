@@ -212,9 +212,11 @@ def test_an_unknown_id_names_the_known(call, id, words):
 
 
 def test_what_is_printed_fits_an_output_cell(capsys, monkeypatch):
-    long = exercise("98.9", title="Long", dots=1, minutes=3, why="", hints=["word " * 60])(lambda answer: "word " * 60)
+    text = "word " * 17 + "`a line of code` " + "word " * 40
+    long = exercise("98.9", title="Long", dots=1, minutes=3, why="", hints=[text])(lambda answer: text)
     monkeypatch.setattr(exercises, "find", lambda id: long)
     checks.check("98.9", 1)
     checks.hint("98.9")
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) > 4 and max(map(len, lines)) <= 100
+    assert sum("`a line of code`" in line for line in lines) == 2  # not broken
