@@ -1,4 +1,4 @@
-"""Names beside points: none over a point, a line or another name."""
+"""Names beside points: none over a point, a line or another name, and none nearer to another point than to its own."""
 
 from itertools import product
 
@@ -24,7 +24,7 @@ def place_labels(axes, points):
                              va="center", annotation_clip=False, zorder=4,
                              bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
         size = text.get_window_extent().size + 4 * dot
-        radius, angle = min(product(RADII, ANGLES), key=lambda way: _cost(way, xy, size, dot, taken, lines, frame))
+        radius, angle = min(product(RADII, ANGLES), key=lambda way: _cost(way, xy, size, dot, at, taken, lines, frame))
         box, end = _boxed((radius, angle), xy, size, dot)
         text.set_ha("left" if np.cos(angle) > 0.1 else "right" if np.cos(angle) < -0.1 else "center")
         text.set_position(radius * np.array([np.cos(angle), np.sin(angle)]))
@@ -44,8 +44,9 @@ def _boxed(way, xy, size, dot):
     return Bbox([corner, corner + size]), end
 
 
-def _cost(way, xy, size, dot, taken, lines, frame):
-    """How bad a place is: first what it would cover, then the lines it would cross, then how far away it is."""
+def _cost(way, xy, size, dot, at, taken, lines, frame):
+    """How bad a place is: first what it would cover or be taken for, then the lines it would cross, then how far away
+    it is."""
     box, end = _boxed(way, xy, size, dot)
     own = [other for other in taken if not other.contains(*xy)]
     outside = not (frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1)
@@ -53,7 +54,10 @@ def _cost(way, xy, size, dot, taken, lines, frame):
     crossed = sum(_crosses(line, box) for line in lines)
     if way[0] > RADII[0]:
         crossed += sum(_crosses((xy, end), other) for other in own)
-    return covered + outside, crossed, way[0]  # a name can be read across a line, not across a name
+        mistaken = False  # the line says whose name it is
+    else:
+        mistaken = min(np.linalg.norm(end - other) for other in at.values()) < np.linalg.norm(end - xy)
+    return covered + outside + mistaken, crossed, way[0]  # a name can be read across a line, not across a name
 
 
 def _crosses(line, box):

@@ -191,6 +191,12 @@ def test_names_of_points_lie_on_no_point_and_on_no_other_name(points):
                for box in names)
 
 
+def test_a_name_stands_nearest_to_its_own_point():
+    figure = plots.tradeoff({"a": (1, 2), "b": (1.01, 2.01), "c": (3, 4)}, "cost")
+    (left, right, _), (axes,) = boxes(figure, figure.axes[0].texts), figure.axes
+    assert left.x1 < axes.transData.transform((1, 2))[0] < axes.transData.transform((1.01, 2))[0] < right.x0
+
+
 def test_points_differ_in_marker():
     shapes = [points.get_paths()[0].vertices.tobytes() for points in plots.tradeoff(POINTS, "cost").axes[0].collections]
     assert len(set(shapes)) == len(POINTS)
