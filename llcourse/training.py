@@ -223,4 +223,4 @@ def train(net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, c
     run = Run(net, images, epochs, schedule=schedule, recipe=recipe, seed=seed, fast=fast)
     if checkpoint and Path(checkpoint).exists():
         run.load(checkpoint)
-    return run._fit(checkpoint, label, "run the cell again")
+    return run._fit(checkpoint, label, "run again from where the network is made")  # it keeps what it learnt

@@ -59,7 +59,8 @@ def test_a_stopped_training_says_how_to_go_on_and_runs_again(ran):
     last = len(ran.sources) - 1
     printed = ran.lab.wait_for_output(last, "KeyboardInterrupt: ").strip().splitlines()
     assert printed[0].startswith("a long run: stopped at ") and printed[1] == f"line 1 of this cell:  {LONG}"
-    assert re.fullmatch(r"KeyboardInterrupt: stopped after \d+ of 100000 epochs: run the cell again", printed[-1])
+    assert re.fullmatch(r"KeyboardInterrupt: stopped after \d+ of 100000 epochs: run again from where the network is "
+                        "made", printed[-1])
     assert len(printed) <= 15
     ran.lab.type_into(last, LONG.replace("100_000", "1"))
     ran.lab.run(last)

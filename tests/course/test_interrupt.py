@@ -73,7 +73,8 @@ def stopped(kernel, code):
 
 
 @pytest.mark.parametrize("code, line, advice", [
-    (FIT, 3, r"epochs: fit() of the same Run goes on from there"), (TRAIN, 3, "epochs: run the cell again"),
+    (FIT, 3, r"epochs: fit() of the same Run goes on from there"),
+    (TRAIN, 3, "epochs: run again from where the network is made"),
     (MEASURE, 3, "stopped: run the cell again"), (OWN_LOOP, 6, "stopped: run the cell again")],
     ids=["fit", "train", "measure", "a loop of one's own"])
 def test_a_stopped_cell_says_where_and_how_to_go_on(kernel, code, line, advice):

@@ -93,8 +93,9 @@ def test_an_interrupted_run_goes_on_bit_for_bit(images, schedule, epochs):
 
 
 def test_what_to_do_after_a_stop_is_what_the_caller_can_do(images):
-    with pytest.raises(KeyboardInterrupt, match="stopped after 1 of 2 epochs: run the cell again$"):
-        train(network(), Interrupting(images, at=5), 2, recipe=PLAIN)
+    with pytest.raises(KeyboardInterrupt, match="1 of 2 epochs: run again from where the network is made$"):
+        train(net := network(), Interrupting(images, at=5), 2, recipe=PLAIN)
+    assert not same(weights(net), weights(network()))  # on which a second call would go on
 
 
 @pytest.mark.parametrize("phases, threads, watched", [
