@@ -12,7 +12,7 @@ from nbformat.v4 import new_code_cell
 from llcourse.course import chapters, solutions
 from tests.browser.lab import CHAPTER, opened
 
-SHORTER = {"train=4_000, test=2_000": "train=400, test=200", "epochs=6": "epochs=2"}
+SHORTER = {"train=8_000, test=2_000": "train=400, test=200", "epochs=6": "epochs=2"}
 LONG = 'history = ll.train(net, images, epochs=100_000, label="a long run")'
 
 
@@ -37,6 +37,8 @@ def chapter(tmp_path_factory):
             cell.outputs, cell.execution_count = [], None
             for long, short in SHORTER.items():
                 cell.source = cell.source.replace(long, short)
+    code = "\n".join(cell.source for cell in notebook.cells)
+    assert all(short in code for short in SHORTER.values()), "the chapter trains in other words: shorten those"
     notebook.cells.append(new_code_cell(LONG))
     file = tmp_path_factory.mktemp("notebooks") / "chapter.ipynb"
     nbformat.write(notebook, file)
