@@ -1,5 +1,6 @@
 """The chapters as files: finding, executing and cleaning notebooks."""
 
+import ast
 import hashlib
 import os
 import re
@@ -32,12 +33,23 @@ def executed():
 
 
 def code_hash(notebook):
-    """A hash of the code cells up to the last claim: what recorded values depend on. Text, and what follows, may
-    change."""
+    """A hash of the code cells up to the last claim: what recorded values depend on. Text, the alt texts of figures,
+    and what follows may change."""
     code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     while code and not re.search(r"\bclaim\(", code[-1]):
         code.pop()
-    return hashlib.sha256("\0".join(code).encode()).hexdigest()
+    return hashlib.sha256("\0".join(map(_without_alts, code)).encode()).hexdigest()
+
+
+def _without_alts(source):
+    """The code of a cell with `show(figure)` for `show(figure, alt)`; as it stands where it has no figure."""
+    if not re.search(r"\bshow\(", source):
+        return source
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "show":
+            node.args[1:] = []
+    return ast.unparse(tree)
 
 
 def execute(path, **environment):

@@ -61,6 +61,7 @@ def execute(job):
     images = data.load("cifar10", seed=0, device=job.device).prepared(**suite.images)
     if images.train_x.is_cuda:
         torch.backends.cudnn.benchmark = True
+        torch.backends.cudnn.allow_tf32 = False  # a file that says float32 means it; the papers' cards had nothing else
     run = prepare(job, suite, configuration, images)
     if checkpoint.exists():
         run.load(checkpoint)

@@ -148,3 +148,11 @@ def test_results_are_written_whole_or_not_at_all(tmp_path):
     with pytest.raises(TypeError):
         results.write(tmp_path / "a.json", {"x": object()})
     assert results.read(tmp_path / "a.json") == {"x": 1} and len(list(tmp_path.iterdir())) == 1
+
+
+def test_the_code_of_claims_holds_no_alt_text(make_notebook):
+    def hashed(alt, figure="figure"):
+        path = make_notebook(f'figure = 1\nshow({figure}, """{alt}""")', 'claim("a", 1, over=0)', f"x = {alt!r}")
+        return chapters.code_hash(nbformat.read(path, as_version=4))
+
+    assert hashed("two lines") == hashed("three lines") != hashed("two lines", figure="other")
