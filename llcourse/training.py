@@ -92,12 +92,13 @@ class Run:
             raise KeyboardInterrupt(f"stopped after {len(self.history.rows)} of {self.epochs} epochs: {how}") from None
 
     def _train(self, checkpoint, label, stop):
-        steps, rows, saved = self.steps_per_epoch, self.history.rows, -math.inf
         self._refuse_changes()
+        steps, rows, saved = self.steps_per_epoch, self.history.rows, -math.inf
         finished = self.state(), len(rows)
+        alike = self.device.type == "cpu" and torch.get_num_threads() > 1 and [p.turns for p in self.phases] == [None]
         try:
             with progress(total=self.epochs * steps, initial=len(rows) * steps, unit="batch",
-                          slow=SLOW if self._paced() else "",
+                          slow=SLOW if alike else "",  # other steps may cost more by themselves
                           label=label or f"{reach.called(self.net.reach)}, K = {self.net.K}") as bar:
                 while len(rows) < self.epochs:
                     rows.append(self._epoch(bar, stop))
@@ -107,20 +108,14 @@ class Run:
                         saved = time.monotonic()
                     stop()
         except BaseException as error:
-            state, done = finished
-            self.restore(state)
+            self.restore(finished[0])
             self.net.train()
-            del rows[done:]
+            del rows[finished[1]:]
             if checkpoint and isinstance(error, KeyboardInterrupt):
                 self.save(checkpoint)
             raise
         finally:
             self._network = checkpoints.digest(self.net)  # what training itself changes is no change
-
-    def _paced(self):
-        """Whether steps that take longer can come from threads that wait for a core: else all cost the same."""
-        return (self.device.type == "cpu" and torch.get_num_threads() > 1
-                and len(self.phases) == 1 and self.phases[0].turns is None)
 
     def _epoch(self, bar, stop):
         began, done, phase_index = time.perf_counter(), len(self.history.rows), 0
@@ -181,8 +176,7 @@ class Run:
         """Take up the run that `save` wrote. Raises CheckpointError if it was made with other settings."""
         tensors, record = checkpoints.load(path, self.device)
         there = record.get("config", {})
-        other = [f"{k}: {there.get(k)} there, {v} here" for k, v in self.config.items()
-                 if there.get(k) != v]
+        other = [f"{k}: {there.get(k)} there, {v} here" for k, v in self.config.items() if there.get(k) != v]
         if other:
             raise checkpoints.CheckpointError(f"{path} belongs to another run ({'; '.join(other)}); "
                                               "name another file, or move this one away to start afresh")
