@@ -57,7 +57,7 @@ class _Output(_Paced):
     its kernel; this line is saved with the notebook, and says at the end what was done."""
 
     def __init__(self, *args, **options):
-        self.output = None
+        self.output, self.failed = None, False
         super().__init__(*args, gui=True, bar_format=RUNNING, mininterval=0.5, **options)  # gui: nothing on stderr
         if not self.disable:
             self.display()
@@ -75,8 +75,13 @@ class _Output(_Paced):
     def clear(self, *_, **__):
         pass  # it shares its place with no other output
 
+    def __exit__(self, kind, error, trace):
+        self.failed = kind is not None  # a test that is interrupted follows the last step
+        super().__exit__(kind, error, trace)
+
     def close(self):
         if not self.disable:
             super().close()
-            self.bar_format = DONE if not self.total or self.n >= self.total else STOPPED
+            missing = self.n < max(1, self.total or 0)  # where no total is known, all
+            self.bar_format = STOPPED if self.failed or missing else DONE
             self.display()

@@ -29,6 +29,19 @@ except ll.NonFiniteLoss:
 """
 
 
+FAILED = """
+from llcourse.progress import progress
+with progress(total=0, label="a file of which nothing came"):
+    pass
+try:
+    with progress(total=2, label="a test after the last step") as bar:
+        bar.update(2)
+        raise KeyboardInterrupt
+except KeyboardInterrupt:
+    pass
+"""
+
+
 @pytest.fixture
 def lines(monkeypatch):
     """lines(code): the text outputs that a saved notebook holds after it has run `code`."""
@@ -55,6 +68,12 @@ def test_bars_of_runs_have_names_and_say_how_they_ended(lines):
     assert first.startswith("Backprop, K = 2: done in 00:") and ", accuracy " in first
     assert second.startswith("the second: done in 00:")
     assert third.startswith("Backprop, K = 2: stopped at 0 of 2 after 00:") or "stopped at 1 of 2" in third
+
+
+def test_what_failed_is_not_done(lines):
+    nothing, tested = lines(FAILED)
+    assert nothing.startswith("a file of which nothing came: stopped at ")
+    assert tested.startswith("a test after the last step: stopped at 2 of 2 after ")
 
 
 def test_silence_when_told(lines, monkeypatch):
