@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from . import Wrong
+from .refusals import explained
 
 REFUSALS = {  # what autograd says, and what it means here
     "does not require grad and does not have a grad_fn":
@@ -60,13 +61,8 @@ def measured_right(answer):
     for name, losses, modules, expected in _cases():
         parameters = [p for module in modules for p in module.parameters()]
         before = [p.detach().clone() for p in parameters]
-        try:
+        with explained(REFUSALS, f"{name}: "):
             given = answer(losses, modules)
-        except RuntimeError as error:
-            for words, meaning in REFUSALS.items():
-                if words in str(error):
-                    raise Wrong(f"{name}: {meaning}") from None
-            raise
         _compare(name, given, expected)
         if any(p.grad is not None for p in parameters):
             raise Wrong("the rows are right, but gradients are left in .grad, and the next optimizer step would use "
