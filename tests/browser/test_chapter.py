@@ -1,6 +1,6 @@
 """A chapter in JupyterLab, as a reader uses it: on a copy with short trainings, its cells the real ones.
 
-Needs the packages playwright (`pip install playwright`) and Chromium (the system's package `chromium`).
+Needs the system's package `chromium`, and is skipped without it.
 """
 
 import re
