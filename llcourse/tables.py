@@ -26,7 +26,8 @@ class Table:
     """
 
     def __init__(self, rows, title="", notes=(), digits=2):
-        self.rows, self.title, self.notes = list(rows), title, [notes] if isinstance(notes, str) else list(notes)
+        self.rows = [{str(column): value for column, value in row.items()} for row in rows]  # a column may be a K
+        self.title, self.notes = title, [notes] if isinstance(notes, str) else list(notes)
         self.columns = list(dict.fromkeys(column for row in self.rows for column in row))
         decimals = digits if isinstance(digits, dict) else dict.fromkeys(self.columns, digits)
         if self.rows and (unknown := decimals.keys() - set(self.columns)):

@@ -104,4 +104,5 @@ def test_a_notebook_shows_text_and_html():
 
 def test_rows_may_come_from_a_generator_and_have_columns_of_their_own():
     made = Table({"K": K, f"only {K}": K} for K in (1, 2))
+    assert lines([{"head": "cnn", 4: 1, 16: 2}]) == ["head  4  16", "cnn   1   2"]
     assert made.columns == ["K", "only 1", "only 2"] and str(made).splitlines()[1].split() == ["1", "1", "-"]
