@@ -34,9 +34,9 @@ def _lines(lines, x, y, standin):
 
 
 def _refuse_nothing(runs):
-    """ValueError for an empty dict, which a stopped training cell leaves behind: an empty figure would say nothing."""
+    """ValueError for an empty dict, as of a suite without a recorded run: an empty figure would say nothing."""
     if not runs:
-        raise ValueError("no run to draw: run the cell that trains to its end first")
+        raise ValueError("no run to draw: run the cell that trains to its end first, or record the suite")
 
 
 def draw_lines(axes, lines):
