@@ -9,11 +9,18 @@ import torch
 class Kept:
     """One tensor that autograd keeps, for a pack hook to return; it lives as long as the graph holds on to it."""
 
-    __slots__ = ("tensor", "__weakref__")
+    __slots__ = ("tensor", "version", "__weakref__")
 
     def __init__(self, tensor):
         # Detached: an output that its own graph saves would otherwise keep that graph, and so itself.
-        self.tensor = tensor.detach()
+        self.tensor, self.version = tensor.detach(), tensor._version
+
+    def unpacked(self):
+        """The tensor; RuntimeError if it was changed since: autograd looks no further where a hook packs."""
+        if self.tensor._version != self.version:
+            raise RuntimeError("one of the variables needed for gradient computation has been modified by an inplace "
+                               f"operation: a tensor of shape {tuple(self.tensor.shape)}")
+        return self.tensor
 
 
 class SavedBytes(torch.autograd.graph.saved_tensors_hooks):
@@ -40,7 +47,7 @@ class SavedBytes(torch.autograd.graph.saved_tensors_hooks):
             self.peak = max(self.peak, self.now)
             return kept
 
-        super().__init__(pack, lambda kept: kept.tensor if isinstance(kept, Kept) else kept)
+        super().__init__(pack, lambda kept: kept.unpacked() if isinstance(kept, Kept) else kept)
 
     def __enter__(self):
         super().__enter__()

@@ -48,3 +48,13 @@ def test_an_interrupt_at_any_line_is_heard(ctrl_c):
 
         with pytest.raises(KeyboardInterrupt):
             traced(press)
+
+
+def test_what_was_changed_before_the_backward_pass_is_refused_as_ever():
+    net = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Tanh())
+    with measure.SavedBytes(net):
+        h = net(torch.ones(2, 3))
+        with torch.no_grad():
+            h.mul_(2)
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            h.sum().backward()

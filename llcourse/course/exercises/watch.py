@@ -45,7 +45,7 @@ class Graphs(torch.autograd.graph.saved_tensors_hooks):
     """
 
     def __init__(self, parts):
-        super().__init__(self._pack, lambda kept: kept.tensor)
+        super().__init__(self._pack, Kept.unpacked)
         self._parts, self._hooks, self._inside = parts, [], []
         self._kept, self.built, self.together = [], [], []  # kept: (name, weak reference to a Kept)
 
