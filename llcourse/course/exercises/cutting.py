@@ -9,7 +9,7 @@ from ... import cost, heads, networks
 from ...memory import SavedBytes
 from . import Wrong
 
-BATCH, ROOM, BAR = 32, 30, 36  # images, MiB, % of ResNet-32
+BATCH, ROOM, BAR = 32, 30, 40  # images, MiB, % of ResNet-32
 
 
 @cache
