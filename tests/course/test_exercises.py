@@ -1,6 +1,8 @@
 """Every exercise of every chapter: its check passes the solution, knows the stub, and helps with each wrong answer."""
 
 import importlib
+from decimal import Decimal
+from fractions import Fraction
 
 import nbformat
 import numpy as np
@@ -11,7 +13,8 @@ from torch import nn
 import llcourse
 from llcourse import reach
 from llcourse.course import chapters, checks, exercises, solutions
-from llcourse.course.solutions.ch01 import far_but_fast, kept_for_backward
+from llcourse.course.solutions.ch00 import sealed_losses
+from llcourse.course.solutions.ch01 import far_but_fast, kept_for_backward, two_losses
 from llcourse.course.solutions.ch02 import forward_epochs
 from tests.course.wrong_answers.ch00 import right
 from tests.course.wrong_answers.ch02 import phase
@@ -100,8 +103,15 @@ OTHERWISE = [("0.1", 2), ("0.1", torch.tensor(2)), ("0.1", np.array([2])), ("0.1
              ("0.3", lambda losses, modules: np.array(right(losses, modules))), ("2.1", ByHand),
              ("1.1", backward_with_clearing), ("1.2", lambda *given: torch.tensor(kept_for_backward(*given))),
              ("1.4", torch.tensor(far_but_fast)), ("3.1", step),
-             ("3.2", lambda n, K, worker: np.array({16: [2, 5, 10], 10: [2, 6]}[n])),
+             ("3.2", lambda n, K, worker: np.array({16: [3, 6, 11], 10: [2, 6]}[n])),
              ("3.3", lambda K, batches: torch.tensor(3 * batches / (3 * batches + K - 1), dtype=torch.float64)),
+             ("3.3", lambda K, batches: torch.tensor(3 * batches / (3 * batches + K - 1))),
+             ("3.3", lambda K, batches: np.float32(3 * batches / (3 * batches + K - 1))),
+             ("3.3", lambda K, batches: Fraction(3 * batches, 3 * batches + K - 1)),
+             ("3.3", lambda K, batches: Decimal(3 * batches) / (3 * batches + K - 1)),
+             ("1.2", lambda *given: Fraction(kept_for_backward(*given))),
+             ("1.3", lambda *given: dict(reversed(two_losses(*given).items()))),
+             ("0.4", lambda *given: dict(reversed(sealed_losses(*given).items()))),
              ("2.2", phase), ("2.3", lambda K, e: np.array(forward_epochs(K, e)))]
 
 

@@ -23,7 +23,8 @@ def read_a_matrix(answer):
     if given == {0, 1}:
         raise Wrong("that is the row itself, or its numbers; name the modules at which it holds a 1, such as {1, 4}")
     if given == {1}:
-        raise Wrong("the text counts modules from 1; column 1 of the array is another module's number here")
+        raise Wrong("if you counted modules from 0, count from 1; if you read row 3 of the 3-wise matrix, "
+                    "read that of the 2-wise one, ll.reach.interlocking(4, 2)")
     if given == {2, 3}:
         raise Wrong("that is the overlapping row 3. Interlocking gives each module one loss, and module 3 has loss 4")
     if given == {3}:
@@ -62,7 +63,7 @@ def measure_a_reach(answer):
     measured_right(answer)
 
 
-@exercise("0.4", title="Seal a dense model", dots=3, minutes=15,
+@exercise("0.4", title="Seal a dense model", dots=2, minutes=10,
           why="A forgotten path raises no error; only the reach shows it. Fewer cuts are fewer to forget.",
           hints=["Loss j keeps the graph of its own block. What do the blocks behind it read, and from where?",
                  "First make it right: block j reads torch.cat of every earlier output, each detached. How many of "

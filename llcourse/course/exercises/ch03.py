@@ -6,6 +6,8 @@ from . import Wrong, exercise
 from .cutting import largest
 from .step import step_right
 
+TOLERANCE = 1e-6  # of a float32
+
 
 @exercise("3.1", title="The step of DGL", dots=2, minutes=10, acts=True,
           why="The border, not the loop, makes a method local; when a module goes back decides what is kept.",
@@ -36,21 +38,23 @@ def borders(answer):
           hints=["Worker K starts K - 1 time units after worker 1 and then never waits.",
                  "Each worker is busy for 3 units a batch. The run lasts from the first start to worker K's end."])
 def busy_share(answer):
-    for K, batches in ((1, 1), (4, 1), (4, 5), (8, 20), (16, 2)):
+    for K, batches in ((1, 1), (4, 5), (4, 1), (8, 20), (16, 2)):
         simulated = timeline.utilisation(timeline.simulate(reaches.local(K), batches), K)
         given = answer(K, batches)
         if not isinstance(given, (int, float)):
             raise Wrong(f"return one number; got {given}")
-        if not abs(given - simulated) <= 1e-9:
+        if not abs(given - simulated) <= TOLERANCE:
             raise Wrong(f"for K = {K} and {batches} batches the simulator finds {simulated:.4f}, "
                         f"your formula {given:.4f}. {_slip(K, batches, given, simulated)}")
 
 
 def _slip(K, batches, given, simulated):
-    if abs(given / 100 - simulated) <= 1e-9:
+    if abs(given / 100 - simulated) <= TOLERANCE:
         return "A share is a number from 0 to 1, not a percentage"
-    if abs(given - 1 / K) <= 1e-9:
+    if abs(given - batches / (batches + K - 1)) <= TOLERANCE:
+        return "There every worker waits for three units before it follows; it needs the forward pass below, one unit"
+    if abs(given - 1 / K) <= TOLERANCE:
         return "That is backprop's, where one worker is busy at a time; in DGL none waits for a gradient from above"
     if given == 1:
-        return "One batch alone cannot keep K workers busy: how long does worker K wait before it starts?"
+        return "Not all workers are busy from the first unit on: how long does worker K wait before it starts?"
     return "How long does worker K wait before its first batch, and for how long is it busy after that?"

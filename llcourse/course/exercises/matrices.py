@@ -1,5 +1,7 @@
 """Matrices that a learner writes."""
 
+import numpy as np
+
 from ... import reach
 from . import Wrong
 
@@ -7,6 +9,9 @@ from . import Wrong
 def legal(matrix, K):
     """The learner's matrix as a K x K reach; Wrong if it is none."""
     try:
+        given = np.asarray(matrix)
+        if given.ndim == 2 and len(given) < K:
+            raise Wrong(f"K = {K} needs {K} rows: a loss that is not computed is a row of zeros")
         R = reach.check(matrix)
     except reach.ReachError as error:
         raise Wrong(str(error)) from None

@@ -67,15 +67,28 @@ def measured_right(answer):
         if any(p.grad is not None for p in parameters):
             raise Wrong("the rows are right, but gradients are left in .grad, and the next optimizer step would use "
                         "them: torch.autograd.grad returns gradients and leaves none")
-        if not all(torch.equal(p, old) and p.requires_grad for p, old in zip(parameters, before)):
+        if not all(torch.equal(p, old) for p, old in zip(parameters, before)):
             raise Wrong("a measurement changes nothing: the parameters are others than before")
-    modules = [Part(4), Part(6), Part(6)]
+        _unswitched(modules, training=True)
+    modules = [Part(4).eval(), Part(6).eval(), Part(6).eval()]
     losses = _losses(modules, True)
     for module in modules:
         module.linear.weight.grad = torch.ones_like(module.linear.weight)
     _compare("modules that hold gradients of a step before", answer(losses, modules), np.eye(3, dtype=int))
     if not all(module.linear.weight.grad is not None and (module.linear.weight.grad == 1).all() for module in modules):
         raise Wrong("gradients that were in .grad before your measurement are gone or changed: leave them alone")
+    _unswitched(modules, training=False)
+
+
+def _unswitched(modules, training):
+    """Wrong if a parameter no longer asks for gradients, or if not all are in the mode they were in."""
+    if not all(p.requires_grad for module in modules for p in module.parameters()):
+        raise Wrong("the rows are right, but requires_grad is switched off, and these modules would never learn again: "
+                    "leave it as it was")
+    if any(part.training is not training for module in modules for part in module.modules()):
+        mode, other = ("train", "eval") if training else ("eval", "train")
+        raise Wrong(f"the rows are right, but modules that were in {mode} mode are left in {other} mode; what autograd "
+                    "connects shows in either")
 
 
 def _compare(name, given, expected):

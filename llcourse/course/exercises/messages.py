@@ -44,8 +44,8 @@ def passed_on(answer):
         elsewhere = [p.grad.clone() for p in others]
         with explained(REFUSALS):
             sent = answer(leaves[j], outputs[j], parameters, message)
-        _compare_sent(f"worker {j + 1}", sent, leaves[j], inputs[j].grad, message)
-        _compare_kept(f"worker {j + 1}", parameters, list(plain[j].parameters()))
+        _compare_sent(f"worker {j + 1}", sent, leaves[j], inputs[j].grad, message, plain[j])
+        _compare_kept(f"worker {j + 1}", parameters, list(plain[j].parameters()), message)
         if not all(torch.equal(p.grad, old) for p, old in zip(others, elsewhere)) or not torch.equal(message, kept):
             raise Wrong(f"worker {j + 1} changes what is another worker's: its message or its parameters' .grad")
         message = sent.detach()
@@ -53,7 +53,13 @@ def passed_on(answer):
         raise Wrong("the weights moved: a backward pass leaves gradients, and the step is the optimizer's")
 
 
-def _compare_sent(name, sent, leaf, expected, message):
+def _times(given, expected):
+    """c, if `given` is c times `expected`, the one that fits best; None if none does."""
+    c = (given * expected).sum() / expected.square().sum()
+    return c.item() if (given - c * expected).abs().max() <= 1e-10 and c.abs() > 1e-10 else None
+
+
+def _compare_sent(name, sent, leaf, expected, message, module):
     if not isinstance(sent, torch.Tensor):
         several = ": autograd.grad returns a tuple, take what you need from it" if isinstance(sent, tuple) else ""
         raise Wrong(f"return one tensor, the gradient of the leaf; this is a {type(sent).__name__}{several}")
@@ -61,12 +67,30 @@ def _compare_sent(name, sent, leaf, expected, message):
         what = "the message itself" if sent.shape == message.shape else "another tensor's gradient"
         raise Wrong(f"{name}: the leaf has shape {tuple(leaf.shape)}, and so has its gradient; you return "
                     f"{tuple(sent.shape)}, {what}")
-    if not (sent - expected).abs().max() <= 1e-10:
-        raise Wrong(f"{name}: what it sends down is not the gradient of the loss. Does it begin with `message`? A "
-                    "plain output.sum().backward() begins with ones")
+    if (sent - expected).abs().max() <= 1e-10:
+        return
+    again = leaf.detach().clone().requires_grad_()
+    ones, = torch.autograd.grad(module(again).sum(), again)
+    if c := _times(sent, expected):
+        raise Wrong(f"{name}: {_scaled(c, message)}")
+    if _times(sent, ones):
+        raise Wrong(f"{name}: this begins with ones, as a plain output.sum().backward() does, and a mean with ones "
+                    "divided by their number: begin with `message`")
+    raise Wrong(f"{name}: what it sends down is not the gradient of the loss with respect to the leaf, which is what "
+                "autograd makes of `message` on its way from `output` to `module_input`")
 
 
-def _compare_kept(name, parameters, expected):
+def _scaled(c, output):
+    """What it means that a gradient is c times what it should be."""
+    if abs(c + 1) <= 1e-6:
+        return "the gradient has the wrong sign; subtracting it is the optimizer's part"
+    if abs(c * output.numel() - 1) <= 1e-6:
+        return (f"the gradient is divided by {output.numel()}, the number of entries of `output`: a mean does that. "
+                "`message` is already the gradient of the mean loss")
+    return f"the gradient is {c:.4g} times what it should be: send it on as autograd gives it"
+
+
+def _compare_kept(name, parameters, expected, message):
     for p, q in zip(parameters, expected):
         if p.grad is not None and (p.grad - q.grad).abs().max() <= 1e-10:
             continue
@@ -74,5 +98,7 @@ def _compare_kept(name, parameters, expected):
             raise Wrong(f"{name}: a parameter of shape {tuple(p.shape)} has not got its gradient: set .grad of each")
         if (p.grad - q.grad - 0.5).abs().max() <= 1e-10:
             raise Wrong(f"{name}: its gradients were added to what .grad held, of the batch before: replace it")
+        if c := _times(p.grad, q.grad):
+            raise Wrong(f"{name}: in .grad of a parameter of shape {tuple(p.shape)} {_scaled(c, message)}")
         raise Wrong(f"{name}: .grad of a parameter of shape {tuple(p.shape)} is not its gradient; "
                     "is it another parameter's?")

@@ -52,7 +52,11 @@ def _compare(answer, net, j, batches):
             raise Wrong(f"j = {j}: module {k + 1} ran, which lies behind the one that learns; it has no part in this "
                         "phase")
     frozen = [name for name in moved if not name.startswith((f"body.{j}.", f"heads.{j}."))]
-    if watch.averages(frozen) and len(watch.averages(frozen)) == len(frozen):
+    if frozen and len(watch.averages(frozen)) == len(frozen):
+        for k in range(net.K):
+            if any(name.startswith(f"heads.{k}.") for name in frozen):
+                raise Wrong(f"j = {j}: heads.{k} moved, because head {k + 1} ran: of all heads only that of module "
+                            f"{j + 1} is needed, for what a frozen module hands on is its output")
         raise Wrong(f"j = {j}: {frozen[0]} moved, {len(frozen)} entries in all: in train mode BatchNorm updates its "
                     "running averages in every forward pass, whether gradients are on or off. Frozen modules are in "
                     "eval mode")

@@ -1,6 +1,7 @@
 """Numbers as learners give them, made plain: one place, so that no check asks which library they come from."""
 
 import numbers
+from decimal import Decimal
 
 import numpy as np
 import torch
@@ -11,15 +12,20 @@ from . import Wrong
 def plain(answer):
     """Python numbers, lists and sets of what may hold numpy's or torch's: arrays, tensors, tuples, ranges, scalars.
 
+    Fractions and Decimals become floats.
+
     Raises Wrong for anything that holds something else than numbers.
 
-    >>> plain((np.float64(0.5), torch.tensor([1, 2]), {torch.tensor(2)}))
+    >>> from fractions import Fraction
+    >>> plain((Fraction(1, 2), torch.tensor([1, 2]), {torch.tensor(2)}))
     [0.5, [1, 2], {2}]
     """
     if isinstance(answer, (np.ndarray, np.generic, torch.Tensor)):
         answer = answer.tolist()
-    if isinstance(answer, (bool, numbers.Number)):
+    if isinstance(answer, (int, float, complex)):
         return answer
+    if isinstance(answer, (numbers.Real, Decimal)):
+        return float(answer)
     if isinstance(answer, (set, frozenset)):
         return {plain(item) for item in answer}
     if isinstance(answer, (list, tuple, range)):

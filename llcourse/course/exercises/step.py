@@ -43,8 +43,10 @@ def step_right(answer):
             raise Wrong(f"{part} did not learn: its weights are where they were. Does its loss go back, and does its "
                         "optimizer step?")
     if watch.moved(net, _reference(start, batches)):
-        if not watch.moved(net, _reference(start, batches, zeroed=False)):
-            raise Wrong("the gradients of the batch before were still in .grad: zero_grad() before every backward()")
+        for zeroed, whose in ((), ""), (("body",), " of the heads"), (("heads",), " of the modules"):
+            if not watch.moved(net, _reference(start, batches, zeroed)):
+                raise Wrong(f"the gradients of the batch before were still in .grad{whose}: zero_grad() before every "
+                            "backward(), of all that the optimizer steps: the module and its head")
         raise Wrong("all modules moved, but to other weights than those of DGL: is every loss the plain cross-entropy "
                     "of its head's logits, and is there one step a module and batch?")
     at_once = [(name, other) for name, other in graphs.together if name.split()[1] != other.split()[1]]
@@ -66,13 +68,13 @@ def _borders(runs):
                         "next module reads, not what the head reads")
 
 
-def _reference(net, batches, zeroed=True):
-    """The state after the batches, by the package: as it should be, or with gradients that pile up."""
+def _reference(net, batches, zeroed=("body", "heads")):
+    """The state after the batches, by the package: as it should be, or with gradients that pile up elsewhere."""
     net = deepcopy(net)
     optimizers = _sgd(net)
     for x, y in batches:
-        if zeroed:
-            net.zero_grad()
+        for part in zeroed:
+            getattr(net, part).zero_grad()
         net.backward(x, y)
         for optimizer in optimizers:
             optimizer.step()

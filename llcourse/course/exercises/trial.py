@@ -9,6 +9,7 @@ from torch import nn
 
 from ... import cost, data, heads, networks
 from . import Wrong
+from .logits import one_image, tried
 
 SHAPE, CLASSES = (16, 32, 32), 10
 PARAMETERS, MACS = 6_000, 500_000
@@ -16,7 +17,7 @@ EPOCHS, BATCH, LR, SEEDS = 4, 32, 0.1, (0, 1)
 MARGIN = 5  # points above the linear head, which stays within 1.0 of its mean at each of four seeds
 # Some forty designs were tried. Means of seeds 0 to 3 on CIFAR-10: linear 27.5; average-pooled to 2 x 2 and flattened
 # 34.2, to 4 x 4 42.4; the solution 46.9; the same with 28 channels in four groups 47.9. One seed strays by about 1.
-BEST = 47
+BEST = 47.4  # the four groups once more, at the two seeds that the check takes; the solution has 47.2 there
 
 
 @cache
@@ -30,11 +31,9 @@ def _images():
 def within(answer):
     """Wrong unless the head is a module that gives logits, and small enough."""
     head = answer(SHAPE, CLASSES)
-    if not isinstance(head, nn.Module):
-        raise Wrong(f"return an nn.Module, which an optimizer can train; this is a {type(head).__name__}")
+    tried(head, SHAPE, CLASSES)
+    one_image(head, SHAPE, CLASSES)
     counted = cost.count(head, SHAPE)
-    if counted.shape != (CLASSES,):
-        raise Wrong(f"logits have shape (batch, {CLASSES}); these have (batch, {', '.join(map(str, counted.shape))})")
     for name, limit, used in (("parameters", PARAMETERS, counted.parameters), ("MACs an image", MACS, counted.macs)):
         if used > limit:
             raise Wrong(f"{used:,} {name}; at most {limit:,}. Smaller maps save MACs, fewer channels save both")

@@ -63,6 +63,25 @@ def transposed(losses, modules):
     return np.array(right(losses, modules)).T
 
 
+def evaluated(losses, modules):
+    for module in modules:
+        module.eval()
+    return right(losses, modules)
+
+
+def left_training(losses, modules):
+    for module in modules:
+        module.train()
+    return right(losses, modules)
+
+
+def frozen(losses, modules):
+    R = right(losses, modules)
+    for module in modules:
+        module.requires_grad_(False)
+    return R
+
+
 def cleans_up(losses, modules):
     for module in modules:
         module.zero_grad()
@@ -82,10 +101,6 @@ def sealed(model, x, y, cut, head=lambda h: h, read=lambda outputs: outputs):
 
 def cut_all(k, h):
     return h.detach()
-
-
-def by_way_of_python(k, h):
-    return torch.tensor(h.tolist(), dtype=h.dtype)
 
 
 def leaking(model, x, y):
@@ -133,6 +148,22 @@ def in_eval_mode(model, x, y):
     return sealed(model.eval(), x, y, cut_all)
 
 
+def through_python(model, x, y):
+    """Values leave the graph where no cut is counted."""
+    def border(h):
+        return torch.tensor(h.tolist(), dtype=h.dtype)
+    seen, losses = model.stem(x), {}
+    for j, block in enumerate(model.blocks):
+        h = block(seen)
+        losses[f"loss {j + 1}"] = F.cross_entropy(model.heads[j](h), y)
+        seen = border(torch.cat([seen, h], 1))
+    return losses
+
+
+def as_numbers(model, x, y):
+    return {name: loss.item() for name, loss in sealed(model, x, y, cut_all).items()}
+
+
 def unnamed(model, x, y):
     return list(leaking(model, x, y).values())
 
@@ -142,18 +173,23 @@ FULL_LAST_ROW = [[0] * 6, [0] * 6, [1, 1, 1, 0, 0, 0], [0] * 6, [0] * 6, [1] * 6
 UNEVEN = [[0] * 6, [0] * 6, [1, 1, 0, 0, 0, 0], [0] * 6, [0] * 6, [0, 0, 1, 1, 1, 1]]
 
 WRONG = {
-    "0.1": [({1}, "counts modules from 1"), ({2, 3}, "overlapping"), ({3}, "local"), ({1, 2}, "row 3"),
-            (torch.tensor(1), "counts modules from 1"), (np.array([0, 1, 0, 0]), "the row itself"), ("2", "a str")],
+    "0.1": [({1}, "counted modules from 0"), ({1}, "3-wise"), ({2, 3}, "overlapping"), ({3}, "local"),
+            ({1, 2}, "row 3"), (torch.tensor(1), "3-wise"), (np.array([0, 1, 0, 0]), "the row itself"), ("2", "a str")],
     "0.2": [(UPSIDE_DOWN, "lower triangular"), (reach.chunked(6, 2), "modules 3 and 6"), (FULL_LAST_ROW, "two losses"),
             (torch.tensor(UNEVEN), "three modules that end at module 3"), (reach.chunked(7, 3), "6 rows"),
+            (UPSIDE_DOWN[::5], "6 rows: a loss that is not computed is a row of zeros"),
+            (np.array(UPSIDE_DOWN[::5]), "a row of zeros"), (torch.tensor(UPSIDE_DOWN[::5]), "a row of zeros"),
             ([[1], [1, 1]], "equally long")],
     "0.3": [(leftovers, "an earlier loss left"), (cleared, "gradients are left in .grad"),
             (by_size, "gradient is zero"), (graph_freed, "retain_graph=True"),
             (all_used, "allow_unused=True"), (graph_expected, "no graph at all"),
-            (every_parameter, "never used"), (transposed, "the other way round"), (cleans_up, "gone or changed")],
+            (every_parameter, "never used"), (transposed, "the other way round"), (cleans_up, "gone or changed"),
+            (evaluated, "were in train mode are left in eval mode"), (frozen, "requires_grad is switched off"),
+            (left_training, "were in eval mode are left in train mode")],
     "0.4": [(leaking, "loss 2 leaks into stem"), (stem_forgotten, "loss 2 leaks into stem"),
             (cut_for_the_head, "loss 1 does not reach stem"), (stem_cut_too_early, "loss 1 does not reach stem"),
             (paths_removed, "value of loss 2 changed"), (loss_detached, "no graph"),
-            (computed_twice, "ran 4 times"), (in_eval_mode, "value of loss 1 changed"), (unnamed, "keys"),
-            (lambda *given: sealed(*given, by_way_of_python), "leave torch")],
+            (computed_twice, "ran 4 times"), (in_eval_mode, "runs in eval mode"), (unnamed, "keys"),
+            (through_python, "3 borders need 3 cuts and 0 can be counted"),
+            (as_numbers, "loss 1 is no tensor but a float")],
 }

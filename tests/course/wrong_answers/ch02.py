@@ -39,6 +39,31 @@ def without_bias(shape, classes):
     return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(shape[0], classes, bias=False))
 
 
+def two_layers(shape, classes):
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(shape[0], 8), nn.Linear(8, classes))
+
+
+def normalised(shape, classes):
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.BatchNorm1d(shape[0]), nn.Linear(shape[0], classes))
+
+
+def squeezed(shape, classes):
+    return Through(lambda x: x, shape, classes, last=torch.squeeze)
+
+
+class Listed(nn.Module):
+    """Layers in a plain Python list, where no optimizer finds them."""
+
+    def __init__(self, shape, classes):
+        super().__init__()
+        self.layers = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(shape[0], classes)]
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
 def summed(shape, classes):
     return Through(lambda x: x * x.shape[2] * x.shape[3], shape, classes)
 
@@ -46,12 +71,12 @@ def summed(shape, classes):
 class Through(nn.Module):
     """The linear head behind something that is done to the features."""
 
-    def __init__(self, first, shape, classes):
+    def __init__(self, first, shape, classes, last=lambda x: x):
         super().__init__()
-        self.first, self.linear = first, nn.Linear(shape[0], classes)
+        self.first, self.last, self.linear = first, last, nn.Linear(shape[0], classes)
 
     def forward(self, x):
-        return self.linear(self.first(x).mean(dim=(2, 3)))
+        return self.last(self.linear(self.first(x).mean(dim=(2, 3))))
 
 
 def phase(body, heads, j, batches, prefix="eval", own="train", graph=False, late=False, learns="both", zero=True,
@@ -78,6 +103,15 @@ def phase(body, heads, j, batches, prefix="eval", own="train", graph=False, late
 
 def phase_with(**fault):
     return lambda *given: phase(*given, **fault)
+
+
+def prefix_heads_run(body, heads, j, batches):
+    for x, _ in batches:
+        with torch.no_grad():
+            for module, head in zip(body[:j].eval(), heads):
+                x = module(x)
+                head.train()(x)
+    phase(body, heads, j, batches)
 
 
 def counted_from_1(body, heads, j, batches):
@@ -116,7 +150,9 @@ def pooled_by_one(shape, classes):
 WRONG = {
     "2.1": [(every_position, "average over all positions"), (largest_position, "not linear in the average"),
             (softmax_too, "softmax"), (no_module, "nn.Module"), (not_pooled, "logits of shape (8, 3)"),
-            (detached, "would never learn"), (without_bias, "the bias is not"), (summed, "from the sum")],
+            (detached, "would never learn"), (without_bias, "the bias is not"), (summed, "from the sum"),
+            (two_layers, "more follows than one linear layer"), (normalised, "more follows than one linear layer"),
+            (Listed, "a plain Python list"), (squeezed, "one image, in eval mode")],
     "2.2": [(phase_with(prefix="train"), "running averages"), (phase_with(graph=True, late=True), "built a graph"),
             (phase_with(graph=True), "built a graph"), (phase_with(own="eval"), "ran in eval mode"),
             (modes_left, "whatever mode it was left in"), (zeroed_once, "before every backward()"),
@@ -124,12 +160,15 @@ WRONG = {
             (phase_with(learns="head"), "module 3 did not learn"), (phase_with(behind=True), "module 4 ran"),
             (phase_with(learns="all", graph=True, late=False), "give the optimizer their parameters"),
             (phase_with(passes=2), "one pass over them"), (phase_with(lr=0.01), "lr = 0.1"),
-            (zeroed_behind, "the first included"), (counted_from_1, "only module j and head j")],
+            (zeroed_behind, "the first included"), (counted_from_1, "only module j and head j"),
+            (prefix_heads_run, "because head 1 ran")],
     "2.3": [(lambda K, e: (K * e, K * e), "run forward too"), (lambda K, e: (K * K * e, K * e), "do not run at all"),
             (lambda K, e: torch.tensor([e * K * (K - 1) // 2, K * e]), "the trained one included"),
             (lambda K, e: np.array([e * K * (K + 1) // 2, e]), "all at once"), (lambda K, e: 3 * K * e, "two numbers")],
     "2.4": [(every_position, "163,850 parameters; at most 6,000"),
             (lambda shape, classes: heads.make("cnn", shape, classes), "MACs an image; at most 500,000"),
             (linear_head, "what does averaging over all positions throw away"),
-            (pooled_by_one, "Beat it by"), (not_pooled, "logits have shape"), (lambda *given: "1c2f", "nn.Module")],
+            (pooled_by_one, "Beat it by"), (not_pooled, "logits of shape (8, 10)"),
+            (lambda *given: "1c2f", "nn.Module"),
+            (detached, "would never learn"), (Listed, "a plain Python list"), (squeezed, "one image, in eval mode")],
 }
