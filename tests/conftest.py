@@ -7,7 +7,11 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from llcourse.data import Images, Source
 
-torch.set_num_threads(1)
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Whatever the test before has set, as `reproduce` does: with more threads the progress bar watches the clock."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture

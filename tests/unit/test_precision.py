@@ -36,4 +36,4 @@ def test_recipes_name_float32_unless_asked(images):
 def test_the_doctor_prints_the_measured_ratio(monkeypatch):
     monkeypatch.setattr(precision, "bfloat16_ratio", lambda device: 1.31)
     status, detail, mend = doctor.bfloat16()
-    assert status == "ok" and "takes 1.31 of its time in float32, just measured" in detail and not mend
+    assert status == "ok" and "takes 1.31 of float32's time, just measured" in detail and not mend
