@@ -47,8 +47,7 @@ $(STAMP): requirements.lock pyproject.toml
 lab: install
 	@$(PYBIN) -m llcourse data cifar10 || echo "Opening the course all the same: its chapters say what they run on."
 	@# A container has no display, and its root needs Jupyter's leave.
-	@# Threads that sleep while they wait share a core with other processes: see llcourse/__init__.py.
-	OMP_WAIT_POLICY=$${OMP_WAIT_POLICY:-passive} $(PYBIN) -m jupyter lab --ServerApp.ip=127.0.0.1 \
+	$(PYBIN) -m jupyter lab --ServerApp.ip=127.0.0.1 \
 	  $$([ "$$(uname)" = Darwin ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || echo --no-browser) \
 	  $$([ "$$(id -u)" != 0 ] || echo --allow-root) --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
 

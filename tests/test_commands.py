@@ -37,18 +37,19 @@ def test_help_imports_no_torch():
     assert run.stdout.endswith("0 False\n"), run.stderr
 
 
-@pytest.mark.parametrize("setting, policy", [(None, "PASSIVE"), ("active", "ACTIVE")])
-def test_threads_of_torch_sleep_while_they_wait(monkeypatch, setting, policy):
-    """They read the environment when torch is loaded, and show what they read."""
-    monkeypatch.setenv("OMP_DISPLAY_ENV", "true")
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    if setting:
-        monkeypatch.setenv("OMP_WAIT_POLICY", setting)
+@pytest.mark.parametrize("mine, spins", [
+    ({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "passive"}, "0")])
+def test_threads_of_torch_spin_for_a_while_and_then_sleep(monkeypatch, mine, spins):
+    """They read the environment when torch is loaded, and show what they read; what somebody has set stays."""
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"OMP_DISPLAY_ENV": "verbose", **mine}.items():
+        monkeypatch.setenv(name, value)
     run = subprocess.run([sys.executable, "-c", "import llcourse, torch; torch.rand(9).sum()"], cwd=paths.root(),
                          capture_output=True, text=True, check=True)
-    if "OMP_WAIT_POLICY" not in run.stderr:
-        pytest.skip("torch's threads are not OpenMP's here")
-    assert re.search(rf"OMP_WAIT_POLICY\s*=\s*'{policy}'", run.stderr), run.stderr
+    if "GOMP_SPINCOUNT" not in run.stderr:
+        pytest.skip("torch's threads are not those of GNU's OpenMP here")
+    assert re.search(rf"GOMP_SPINCOUNT\s*=\s*'{spins}'", run.stderr), run.stderr
 
 
 def test_the_exit_status_is_the_commands(monkeypatch):
