@@ -37,5 +37,5 @@ def _say(K, head):
     borders, modules, heads = _costs(K, head)
     whole = sum(modules)
     workers = [module + aux for module, aux in zip(modules, heads)]
-    return (f"largest worker {max(workers) / 1e6:.2f} MMAC, {100 * max(workers) / whole:.1f} % of the network; "
+    return (f"largest worker {max(workers) / 1e6:.2f} MMAC, {100 * max(workers) / whole:.1f} % of all; "
             f"heads add {100 * sum(heads) / whole:.1f} %; borders after {', '.join(borders) or 'no block'}")
