@@ -12,7 +12,7 @@ from nbformat.v4 import new_code_cell
 from llcourse.course import chapters, solutions
 from tests.browser.lab import CHAPTER, opened
 
-SHORTER = {"train=8_000, test=2_000": "train=400, test=200", "epochs=6": "epochs=2"}
+SHORTER = {"train=6_000, test=2_000": "train=400, test=200", "epochs=6": "epochs=2"}
 LONG = 'history = ll.train(net, images, epochs=100_000, label="a long run")'
 
 
