@@ -142,7 +142,7 @@ def test_cuts_shows_the_largest_worker_and_what_the_heads_cost():
 
 def test_one_module_is_the_whole_network_without_a_border():
     text = panels.cuts().set(K=1)
-    assert "100.0 % of the network; heads add 0.0 %; borders after no block" in text
+    assert "100.0 % of all; heads add 0.0 %; borders after no block" in text
 
 
 def test_cuts_draws_no_random_numbers():
