@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 import torch
 
 from .. import data, interrupts, memory, paths, results
+from ..epoch import freeze
 from ..timing import round_robin
 from ..training import Run
 from . import suites
@@ -93,7 +94,7 @@ def seconds_left(run):
                 end += phase.epochs
                 epochs = min(phase.epochs, max(0, end - len(run.history.rows)))
                 if epochs:
-                    run.freeze(phase)
+                    freeze(run.net, phase)
                     turns = Counter(phase.steps(run.steps_per_epoch, torch.Generator().manual_seed(0)))
                     steps = [lambda losses=losses: run.step(x, y, still, losses) for losses in turns if losses]
                     each = round_robin(steps, 4, run.device)
