@@ -34,6 +34,12 @@ class Slots:
         """How many batches were written after the one in this slot: 0 for the freshest."""
         return (self.written - 1 - slot) % self.M
 
+    @property
+    def mean_staleness(self):
+        """Over all reads so far, in batches; NaN before the first."""
+        reads = self.staleness.total()
+        return sum(age * n for age, n in self.staleness.items()) / reads if reads else float("nan")
+
     def write(self):
         """The slot that the next batch goes to."""
         slot = self.written % self.M
