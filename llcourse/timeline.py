@@ -98,7 +98,7 @@ def sequential(K, batches_per_module, head=0.0):
 def asynchronous(turns, K, M, tie="freshest", reuse=None):
     """The ticks of an asynchronous schedule, with a replay buffer of M batches above every worker but the last.
 
-    turns: for each tick the workers that act, as Asynchronous.turns gives them. Returns (tasks, buffers): a Task of
+    turns: for each tick the workers that act, as Asynchronous.turns gives them.   M: a number, or K - 1. Returns (tasks, buffers): a Task of
     kind "update" for each that found something to read, with the number of the batch that it saw, counted by the first
     worker's; and the borders.Slots of the K - 1 buffers, with how stale and how often what they gave was.
 
@@ -106,7 +106,10 @@ def asynchronous(turns, K, M, tie="freshest", reuse=None):
     >>> [(task.worker, task.batch) for task in tasks]
     [(0, 0), (0, 1), (1, 1), (1, 0), (1, 1)]
     """
-    buffers, held = [Slots(M, tie, reuse) for _ in range(K - 1)], [{} for _ in range(K - 1)]
+    sizes = [M] * (K - 1) if isinstance(M, int) else list(M)
+    if len(sizes) != K - 1:
+        raise ValueError(f"{K} workers have {K - 1} buffers between them; got M = {M}")
+    buffers, held = [Slots(size, tie, reuse) for size in sizes], [{} for _ in range(K - 1)]
     tasks, fresh = [], 0
     for tick, workers in enumerate(turns):
         for k in workers:
