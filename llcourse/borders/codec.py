@@ -57,7 +57,7 @@ class Int8(Codec):
         others = [d for d in range(h.dim()) if d != 1]
         low, high = h.amin(others), h.amax(others)
         scale = (high - low) / 255
-        steps = (h - low.view(channels)) / torch.where(scale == 0, 1, scale).view(channels)
+        steps = (h - low.view(channels)) / scale.view(channels)  # 0 / 0 where a channel does not vary
         return steps.round_().nan_to_num_(0).to(torch.uint8), low, scale
 
     def decode(self, message, dtype=torch.float32):

@@ -104,6 +104,11 @@ def test_each_module_acts_in_its_share_and_its_learning_rate_comes_to_its_end(im
         assert rates == [run.recipe.lr_at(min(n * S / batches, 2), 2) for n in range(len(rates))]
 
 
+def test_a_learning_rate_stays_at_its_end():
+    phase = schedules.Phase(2, (0,), slowdown=(4,))
+    assert [phase.position(0, n, 9) for n in (0, 3, 5)] == [0, 12 / 9, 2]  # a share is rounded up
+
+
 def test_a_chunk_keeps_its_own_clock(images):
     net = network(K=4)
     net.reach = reach.chunked(4, 2)
@@ -219,6 +224,7 @@ def test_the_measured_reach_is_the_declared_one(images):
 
 def test_recalibration_gives_the_statistics_of_the_network_as_it_is(images):
     net = network(M=4)
+    net.borders = [ReplayBuffer(4, codec=VectorQuantizer(8, 2)) for _ in range(2)]  # which go on learning in train mode
     train(net, images, 2, recipe=Recipe(batch=8, lr=0.3, warmup=0), schedule="asynchronous")
     before, modes = weights(net), [m.training for m in net.modules()]
     recalibrate(net, images, batch=20)
