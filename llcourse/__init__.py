@@ -22,7 +22,8 @@ __version__ = "0.1.0"
 _MODULES = ("borders", "cost", "course", "data", "heads", "measure", "networks", "objectives", "panels", "plots",
             "reach", "reproduce", "schedules", "timeline", "wiring")
 _NAMES = {"LocalNetwork": "local", "Recipe": "recipe", "History": "history", "Run": "training", "train": "training",
-          "NonFiniteLoss": "training", "table": "tables"}
+          "recalibrate": "recalibration",
+          "NonFiniteLoss": "epoch", "table": "tables"}
 
 
 def __getattr__(name):

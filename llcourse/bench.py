@@ -6,16 +6,18 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 
-from . import cost, measure, networks, reach
+from . import borders, cost, measure, networks, reach
 from .recipe import Recipe
 from .steps import EagerStep, FastStep
 from .tables import Table
 from .timing import round_robin
 
-CONFIGURATIONS = [  # (method, K, head, reach)
+CONFIGURATIONS = [  # (method, K, head, reach, and what stands at each border)
     ("Backprop", 1, "linear", reach.backprop),
     ("Backprop", 4, "1c2f", reach.backprop),
     ("DGL", 4, "1c2f", reach.local),
+    ("DGL, asynchronous, M = 10", 4, "1c2f", reach.local, partial(borders.ReplayBuffer, 10)),
+    ("DGL, codes of 256 x 8", 4, "1c2f", reach.local, partial(borders.VectorQuantizer, 256, 8)),
     ("DGL", 16, "1c2f", reach.local),
     ("DGL", 16, "linear", reach.local),
     ("Chunked, 2 modules", 4, "1c2f", lambda K: reach.chunked(K, 2)),
@@ -64,19 +66,29 @@ def step_rows(device="cpu", depth=32, batch=128, rounds=15):
     steps = [hand_written]
     x = x.contiguous(memory_format=layout)
     for kind, make_step in STEPS.items() if on_gpu else [("eager", EagerStep)]:
-        for method, K, head, constructor in (c for c in CONFIGURATIONS if c[1] <= len(plain.blocks)):
+        for method, K, head, constructor, *border in (c for c in CONFIGURATIONS if c[1] <= len(plain.blocks)):
+            if border and kind != "eager":
+                continue
             net = networks.resnet(depth).cut(K, head, constructor(K)).to(device, memory_format=layout)
+            net.borders = [make() for make in border for _ in range(K - 1)]
             rows.append({"method": method, "K": K, "G": 1, "head": head, "step": kind,
                          "floor": cost.training_macs(net, plain.shape) / one,
                          "exact": cost.exact_macs(net, plain.shape) / exactly_one,
                          "saved_mb": measure.saved_bytes(net, x, y) / 2**20})
             net.precision = torch.bfloat16 if on_gpu else None
-            steps.append(partial(make_step(net, RECIPE), x, y, [RECIPE.lr] * K, net.losses))
+            steps.append(partial(_round, make_step(net, RECIPE), x, y))
     for row, seconds in zip(rows, round_robin(steps, rounds, device)):
         row["images_per_s"] = batch / seconds
         same_kind = next(r for r in rows if r["step"] == row["step"]) if on_gpu else rows[0]
         row["ratio"] = same_kind["images_per_s"] / row["images_per_s"]
     return rows
+
+
+def _round(step, x, y):
+    """One update of every module: on a batch all together, or where borders hold batches one after the other."""
+    losses, holds = step.net.losses, any(border is not None and border.holds for border in step.net.borders)
+    for turn in [(i,) for i in losses] if holds else [losses]:
+        step(x, y, [RECIPE.lr] * len(losses), turn)
 
 
 def table(rows, title=""):

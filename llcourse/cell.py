@@ -35,7 +35,7 @@ class Cell:
     def loss(self, logits, leaves, image, y, peers):
         """The objective's value: a scalar with its graph. Raises ValueError if no parameter is behind it."""
         record = Record(next(iter(leaves.values())), image, y, peers)
-        watched = record.h, image, *peers.values()
+        watched = [t for t in (record.h, image, *peers.values()) if t is not None]
         loss = untouched(f"objective {self.number}", lambda *_: self.objective(logits, record), *watched)
         if not loss.requires_grad:
             raise ValueError(f"loss {self.number} trains nothing: all parameters before it are frozen "

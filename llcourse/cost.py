@@ -7,6 +7,7 @@ from copy import deepcopy
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from .borders import Border
 from .routes import Forward, Losses, Pull
 from .wiring import IMAGE
 
@@ -51,13 +52,14 @@ def training_macs(net, shape):
     """MACs of one image's training step by the papers' count: 1 unit forward, 1 per input-VJP, 1 per weight gradient.
 
     The steps are those of the network's plan: a pass that sends a message on costs a module's MACs, one that trains it
-    as much again; a head that is computed costs three times its own. That the first layer behind a border needs no
+    as much again; a head that is computed costs three times its own; a border costs what its `macs` says. That the first layer behind a border needs no
     input-VJP is left out, as in the literature; `exact_macs` has it.
     """
     rows, total = modules(net, shape), 0
     for step in net.plan():
         if isinstance(step, Forward):
-            total += rows[step.cell][0].macs
+            body, border = rows[step.cell][0], net.borders[step.cell]
+            total += body.macs + (0 if border is None else border.macs(body.shape))
         elif isinstance(step, Losses):
             total += sum(3 * rows[i][1].macs for i in step.losses)
         elif isinstance(step, Pull):
@@ -81,11 +83,12 @@ def exact_macs(net, shape):
 def messages(net, shape):
     """[(bytes up, bytes down), ...] of one image above each module: features to each reader, gradients back; float32.
 
-    Readers are other modules and heads that do not sit on the module itself.
+    Readers are other modules and heads that do not sit on the module itself. A codec above the module makes messages
+    smaller; what it sends once a batch, such as a codebook, is left out (Border.message_bytes has it).
     """
     (rows, given), up, down = _counted(net, shape), Counter(), Counter()
     own = {j: 4 * torch.Size(body.shape).numel() for j, (body, _) in enumerate(rows[: net.K])}
-    crossed = {j: 4 * torch.Size(of).numel() for j, of in given.items()}
+    crossed = {j: _image_bytes(None if j == IMAGE else net.borders[j], of) for j, of in given.items()}
     for step in net.plan():
         if isinstance(step, Forward):
             up.update({s: crossed[s] for s in net.wiring.cells[step.cell]})
@@ -96,3 +99,9 @@ def messages(net, shape):
         elif isinstance(step, Pull):
             down.update({s: own[s] for s in step.sources})
     return [(up[j], down[j]) for j in own]
+
+
+def _image_bytes(border, shape):
+    """Bytes that one image more adds to a message of features of this shape."""
+    border = border or Border()
+    return border.message_bytes(shape, 2) - border.message_bytes(shape, 1)

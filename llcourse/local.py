@@ -177,6 +177,11 @@ class LocalNetwork(nn.Module):
         held = frozenset(j for j, border in enumerate(self.borders) if border is not None and border.holds)
         return self._cached(trainable, wanted, lambda: routes.plan(self._reach * trainable, self.wiring, wanted, held))
 
+    def reads_images(self, losses):
+        """Whether a step of these losses needs a batch of images; else all of it comes out of borders."""
+        return any(set(self.wiring.cells[step.cell]) == {wirings.IMAGE}
+                   for step in (self.plan(losses) if losses else ()) if isinstance(step, routes.Forward))
+
     def _cached(self, kind, losses, make):
         if (kind, losses) not in self._plans:
             self._plans[kind, losses] = make()
@@ -192,5 +197,5 @@ class LocalNetwork(nn.Module):
     def unheld(self):
         """A copy in which no border holds a batch back: each module acts on every batch, as it does in the long run."""
         other = deepcopy(self)
-        other.borders = [None if border is not None and border.holds else border for border in other.borders]
+        other.borders = [border and border.at_hand for border in other.borders]
         return other

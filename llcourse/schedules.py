@@ -7,8 +7,12 @@ such a function and naming it in SCHEDULES.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
+import torch
+
+from .reach import crossed as crossed_borders
 
 
 @dataclass(frozen=True)
@@ -16,27 +20,38 @@ class Phase:
     """Some epochs of a schedule.
 
     epochs: how many.   losses: indices of the losses that are computed.   frozen: modules 0 ... frozen - 1 and their
-    heads only run forward, in eval mode.   turns: (steps, generator) -> for each step of an epoch the losses whose turn
-    it is, all chance drawn from the torch.Generator; None if it is always everyone's. Cells whose turn it is not run
-    only as far as others read them. A cell's learning rate follows its own updates, over epochs x steps of them: with
-    fewer turns than that it does not come to its end.
+    heads only run forward, in eval mode.   turns: (batches, generator) -> for each step of an epoch the losses whose
+    turn it is, all chance drawn from the torch.Generator; None if it is always everyone's. Cells whose turn it is not
+    run only as far as others read them; a step whose losses need no images, because borders hold what they read, takes
+    none of the epoch's batches.   ticks: steps to a batch, 1 unless turns are shorter.   slowdown: a number a cell: it
+    acts on one batch of so many.
+
+    A cell's learning rate follows its own updates, over epochs x batches / slowdown of them: with fewer turns than that
+    it does not come to its end.
     """
 
     epochs: int
     losses: tuple
     frozen: int = 0
     turns: Callable | None = field(default=None, repr=False)
+    ticks: int = 1
+    slowdown: tuple = ()
 
-    def steps(self, steps, generator):
+    def steps(self, batches, generator):
         """For each of an epoch's steps the losses whose turn it is, () for nobody's; ValueError if they cannot be."""
         if self.turns is None:
-            return [tuple(self.losses)] * steps
-        turns = [tuple(sorted(set(losses))) for losses in self.turns(steps, generator)]
+            return [tuple(self.losses)] * batches
+        turns = [tuple(sorted(set(losses))) for losses in self.turns(batches, generator)]
         strangers = sorted({i for losses in turns for i in losses} - set(self.losses))
-        if len(turns) != steps or strangers:
-            raise ValueError(f"an epoch of {steps} steps needs as many turns, of losses among {self.losses}; got "
-                             f"{len(turns)}" + (f", with losses {strangers}" if strangers else ""))
+        if len(turns) != self.ticks * batches or strangers:
+            raise ValueError(f"an epoch of {self.ticks * batches} steps needs as many turns, of losses among "
+                             f"{self.losses}; got {len(turns)}" + (f", with losses {strangers}" if strangers else ""))
         return turns
+
+    def position(self, cell, updates, batches):
+        """How many epochs into the phase a cell's learning rate is after so many updates of its own."""
+        slowdown = self.slowdown[cell] if self.slowdown else 1
+        return min(updates * slowdown / batches, self.epochs)
 
 
 def synchronous(net, epochs):
@@ -70,4 +85,66 @@ def last_only(net, epochs):
     return [Phase(epochs, net.losses[-1:])]
 
 
-SCHEDULES = {"synchronous": synchronous, "sequential": sequential, "last only": last_only}
+@dataclass(frozen=True)
+class Asynchronous:
+    """Every module on a clock of its own, behind replay buffers (Belilovsky et al. 2021, algorithm 2).
+
+    Time runs in ticks: in each it is one module's turn, which takes a batch from the buffer below it (the first module:
+    new images), updates once, and writes its output into the buffer above. An epoch is as many turns for every module
+    as it has batches, shuffled; its first round is in order, so that no reader meets an empty buffer.
+
+    slowdown: S for each loss, numbers from 1 on: it acts in one of S of its turns. () for all 1.   order: "random", or
+    "cyclic", round after round: with M = 1 this is synchronous training.
+
+    Raises ValueError if a border between modules with different losses holds no batches.
+
+    >>> Asynchronous((1, 2), order="cyclic").turns((0, 1), 3, None)
+    [(0,), (1,), (0,), (), (0,), (1,)]
+    """
+
+    slowdown: tuple = ()
+    order: str = "random"
+
+    def __post_init__(self):
+        object.__setattr__(self, "slowdown", tuple(map(float, self.slowdown)))
+        if not all(1 <= S < float("inf") for S in self.slowdown):
+            raise ValueError(f"a slowdown is a number from 1 on; got {self.slowdown}")
+        if self.order not in ("random", "cyclic"):
+            raise ValueError(f"order is {self.order!r}; it is random or cyclic")
+
+    def __call__(self, net, epochs):
+        if self.slowdown and len(self.slowdown) != len(net.losses):
+            raise ValueError(f"a slowdown for each of {len(net.losses)} losses; got {len(self.slowdown)}")
+        for j, crossed in enumerate(crossed_borders(net.reach, net.wiring)):
+            border, read = net.borders[j], any(j in sources for sources in net.wiring.cells)
+            if read and not crossed and not (border is not None and border.holds):
+                raise ValueError(f"module {j + 1} and its reader act at different times, and nothing between them keeps "
+                                 "a batch: net.borders = [borders.ReplayBuffer(M=10) for _ in range(net.K - 1)]")
+        of = {cell: S for i, S in zip(net.losses, self.slowdown) for cell in net.updated_by((i,))}
+        slowdown = tuple(of.get(cell, 1.0) for cell in range(len(net.heads)))
+        return [Phase(epochs, net.losses, turns=partial(self.turns, net.losses), ticks=len(net.losses),
+                      slowdown=slowdown)]
+
+    def turns(self, losses, batches, generator):
+        """One loss in a tuple for each tick of an epoch, () where a slowed one does not act in its turn."""
+        K = len(losses)
+        order = torch.arange(K * batches)
+        if self.order == "random":
+            order = torch.cat([order[:K], order[K:][torch.randperm(K * (batches - 1), generator=generator)]])
+        slowdown, taken, turns = self.slowdown or (1.0,) * K, [0] * K, []
+        for k in (order % K).tolist():
+            n, S = taken[k], slowdown[k]
+            taken[k] += 1
+            turns.append((losses[k],) if n == 0 or int(n / S) != int((n - 1) / S) else ())
+        return turns
+
+
+SCHEDULES = {"synchronous": synchronous, "sequential": sequential, "last only": last_only,
+             "asynchronous": Asynchronous()}
+
+
+def named(schedule):
+    """The schedule of this name, or `schedule` itself if it is a function (net, epochs) -> list of Phase."""
+    if not callable(schedule) and schedule not in SCHEDULES:
+        raise ValueError(f"no schedule is called {schedule!r}; there are {', '.join(SCHEDULES)}")
+    return schedule if callable(schedule) else SCHEDULES[schedule]

@@ -11,20 +11,23 @@ import numpy as np
 
 from . import reach as reaches
 from . import wiring as wirings
+from .borders import Slots
 from .routes import Forward, Losses, Pull, plan
 
 Task = namedtuple("Task", "worker kind batch start end phase", defaults=(0,))
-# worker, batch and phase from 0; kind: "forward", "backward", or "repeat": a forward through a module that is frozen
+# worker, batch and phase from 0; kind: "forward", "backward", "repeat": a forward through a module that is frozen, or
+# "update": all that a module does with a batch, in one tick
 
 
-def simulate(R, batches, head=0.0, wiring=None):
+def simulate(R, batches, head=0.0, wiring=None, slowdown=None):
     """Run `batches` batches through the workers under the reach R; return the list of Tasks, each worker's in order.
 
     A worker forwards a batch when those that it reads have, and not before it has updated on the batch before. A loss
     starts back as soon as its worker has forwarded the batch, and visits every worker down to the lowest that it trains
     (backward locking); losses that go the same way from a worker on wait there for each other. A pass that only hands a
     message on takes 1, one that trains its module 2.   head: time of an auxiliary head's forward pass; twice that again
-    backward.   wiring: what the cells read (default: a chain).
+    backward.   wiring: what the cells read (default: a chain).   slowdown: for each worker a number by which all
+    that it does takes longer.
 
     >>> max(task.end for task in simulate(reaches.backprop(4), batches=1))
     12.0
@@ -39,7 +42,7 @@ def simulate(R, batches, head=0.0, wiring=None):
         if not duration:
             return ready
         start = max(ready, free[worker])
-        free[worker] = start + duration
+        free[worker] = start + duration * (slowdown[worker] if slowdown else 1)
         tasks.append(Task(worker, kind, batch, float(start), float(free[worker])))
         return free[worker]
 
@@ -92,13 +95,42 @@ def sequential(K, batches_per_module, head=0.0):
     return tasks
 
 
+def asynchronous(turns, K, M, tie="freshest", reuse=None):
+    """The ticks of an asynchronous schedule, with a replay buffer of M batches above every worker but the last.
+
+    turns: for each tick the workers that act, as Asynchronous.turns gives them.   M: a number, or K - 1. Returns (tasks, buffers): a Task of
+    kind "update" for each that found something to read, with the number of the batch that it saw, counted by the first
+    worker's; and the borders.Slots of the K - 1 buffers, with how stale and how often what they gave was.
+
+    >>> tasks, _ = asynchronous([(0,), (0,), (1,), (1,), (1,)], K=2, M=2)
+    >>> [(task.worker, task.batch) for task in tasks]
+    [(0, 0), (0, 1), (1, 1), (1, 0), (1, 1)]
+    """
+    sizes = [M] * (K - 1) if isinstance(M, int) else list(M)
+    if len(sizes) != K - 1:
+        raise ValueError(f"{K} workers have {K - 1} buffers between them; got M = {M}")
+    buffers, held = [Slots(size, tie, reuse) for size in sizes], [{} for _ in range(K - 1)]
+    tasks, fresh = [], 0
+    for tick, workers in enumerate(turns):
+        for k in workers:
+            slot = buffers[k - 1].read() if k else 0
+            if slot is None:
+                continue
+            batch = held[k - 1][slot] if k else fresh
+            fresh += k == 0
+            tasks.append(Task(k, "update", batch, float(tick), tick + 1.0))
+            if k < K - 1:
+                held[k][buffers[k].write()] = batch
+    return tasks, buffers
+
+
 def utilisation(tasks, K):
     """Share of the workers' time spent busy, from the first task's start to the last one's end: 0 to 1."""
     span = max(t.end for t in tasks) - min(t.start for t in tasks)
     return sum(t.end - t.start for t in tasks) / (K * span)
 
 
-def batch_time(R, head=0.0, wiring=None):
+def batch_time(R, head=0.0, wiring=None, slowdown=None):
     """Time between one batch's end and the next's once the workers are in step."""
-    ends = [max(t.end for t in simulate(R, n, head, wiring)) for n in (20, 21)]
+    ends = [max(t.end for t in simulate(R, n, head, wiring, slowdown)) for n in (20, 21)]
     return ends[1] - ends[0]

@@ -10,21 +10,17 @@ from pathlib import Path
 import torch
 
 from . import checkpoint as checkpoints
-from . import interrupts, measure, reach
+from . import interrupts, reach
+from .epoch import epoch
 from .history import History
 from .precision import choose
 from .progress import progress
 from .recipe import Recipe
-from .schedules import SCHEDULES
+from .schedules import named
 from .steps import EagerStep, FastStep
 
-TURNS, MODULES = 333_331, 666_661  # added to an epoch's key: its batches, its turns and its dropout draw apart
 SLOW = "ten times slower than before: if another process keeps a core busy, torch.set_num_threads(1) is faster"
 SAVE_SECONDS = 5  # epochs shorter than that are not saved one by one: a file on the disk takes its time
-
-
-class NonFiniteLoss(RuntimeError):
-    """A loss became infinite or NaN; the network is back where the epoch began."""
 
 
 class Run:
@@ -36,8 +32,6 @@ class Run:
     """
 
     def __init__(self, net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, fast=False):
-        if schedule not in SCHEDULES:
-            raise ValueError(f"no schedule is called {schedule!r}; there are {', '.join(SCHEDULES)}")
         if epochs < 1:
             raise ValueError(f"training takes at least one epoch; got epochs = {epochs}")
         if images.train_size < 2:
@@ -47,7 +41,7 @@ class Run:
         self.net = net.to(self.device, memory_format=torch.channels_last)
         self.precision = choose(self.recipe.precision, self.device)
         self.net.precision = self.precision.dtype
-        self.phases = SCHEDULES[schedule](net, epochs)
+        self.phases = named(schedule)(net, epochs)
         for phase in self.phases:
             if net.reach[list(phase.losses), : phase.frozen].any():
                 raise ValueError(f"a phase freezes {phase.frozen} modules, and some of its losses {phase.losses} train "
@@ -58,7 +52,7 @@ class Run:
         self.step = (FastStep if fast else EagerStep)(net, self.recipe)
         self.updates = torch.zeros(len(net.heads), dtype=torch.long)  # of each cell, since its phase began
         self.config = {
-            "epochs": epochs, "schedule": schedule, "seed": self.seed,
+            "epochs": epochs, "schedule": str(schedule), "seed": self.seed,
             "recipe": json.loads(json.dumps(asdict(self.recipe))),
             "fast": fast, "precision": str(net.precision), "device": self.device.type, "reach": net.reach.tolist(),
             "images": images.digest(), "network": checkpoints.digest(net)}
@@ -93,15 +87,16 @@ class Run:
 
     def _train(self, checkpoint, label, stop):
         self._refuse_changes()
-        steps, rows, saved = self.steps_per_epoch, self.history.rows, -math.inf
+        rows, saved = self.history.rows, -math.inf
+        ticks = [phase.ticks * self.steps_per_epoch for phase in self.phases for _ in range(phase.epochs)]
         finished = self.state(), len(rows)
         alike = self.device.type == "cpu" and torch.get_num_threads() > 1 and [p.turns for p in self.phases] == [None]
         try:
-            with progress(total=self.epochs * steps, initial=len(rows) * steps, unit="batch",
+            with progress(total=sum(ticks), initial=sum(ticks[: len(rows)]), unit="batch",
                           slow=SLOW if alike else "",  # other steps may cost more by themselves
                           label=label or f"{reach.called(self.net.reach)}, K = {self.net.K}") as bar:
                 while len(rows) < self.epochs:
-                    rows.append(self._epoch(bar, stop))
+                    rows.append(epoch(self, bar, stop))
                     finished = self.state(), len(rows)
                     if checkpoint and (time.monotonic() - saved > SAVE_SECONDS or len(rows) == self.epochs):
                         self.save(checkpoint)
@@ -116,57 +111,6 @@ class Run:
             raise
         finally:
             self._network = checkpoints.digest(self.net)  # what training itself changes is no change
-
-    def _epoch(self, bar, stop):
-        began, done, phase_index = time.perf_counter(), len(self.history.rows), 0
-        while done >= self.phases[phase_index].epochs:
-            done -= self.phases[phase_index].epochs
-            phase_index += 1
-        phase, net, recipe, values = self.phases[phase_index], self.net, self.recipe, []
-        self.freeze(phase)
-        if done == 0:
-            self.updates.zero_()
-        key = self.seed * 1_000_003 + len(self.history.rows)
-        generator = torch.Generator(self.device).manual_seed(key)
-        turns = phase.steps(self.steps_per_epoch, torch.Generator().manual_seed(key + TURNS))
-        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
-            torch.manual_seed(key + MODULES)  # for dropout and the like
-            for (x, y), losses in zip(self.images.batches(recipe.batch, generator, augment=recipe.augment), turns):
-                lrs = [recipe.lr_at(n / self.steps_per_epoch, phase.epochs) for n in self.updates.tolist()]
-                values.append(self.step(x, y, lrs, losses) if losses else {})
-                self.updates[net.updated_by(values[-1])] += 1
-                if self.device.type == "cpu":  # elsewhere a look at the value would make the host wait for the device
-                    self._check_finite(values[-1:], len(values))
-                bar.update()
-                stop()
-        bar.pause()
-        net.train()
-        self._check_finite(values, 1)
-        trained = {loss for p in self.phases[: phase_index + 1] for loss in p.losses}
-        score = measure.score(net, self.images, heads=sorted(trained))
-        bar.set_postfix_str(f"{self.history.score} {score[max(phase.losses)]:.1f} {self.images.score.unit}",
-                            refresh=False)
-        by_loss = [[step[i] for step in values if i in step] for i in range(len(net.heads))]
-        return {"epoch": len(self.history.rows) + 1, "phase": phase_index,
-                "loss": [torch.stack(steps).mean().item() if steps else None for steps in by_loss],
-                self.history.score: score, "seconds": time.perf_counter() - began}
-
-    def freeze(self, phase):
-        """All in train mode but the modules and heads that a phase keeps frozen."""
-        self.net.train()
-        for part in (*self.net.body[: phase.frozen], *self.net.heads[: phase.frozen]):
-            part.eval()
-
-    def _check_finite(self, values, first):
-        every = torch.stack([value for step in values for value in step.values()] or [torch.zeros(())])
-        if every.isfinite().all():
-            return
-        step, i, value = next((n, i, value.item()) for n, step in enumerate(values, first)
-                              for i, value in step.items() if not value.isfinite())
-        raise NonFiniteLoss(
-            f"the loss of module {i + 1} is {value} at step {step} of epoch {len(self.history.rows) + 1}. "
-            "The network is back where that epoch began. A lower learning rate or a longer warm-up mends "
-            f"most such runs: recipe=Recipe(lr={self.recipe.lr / 4:g})")
 
     def save(self, path):
         """Write the run to a safetensors file, atomically."""
@@ -203,7 +147,7 @@ def train(net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, c
     """Train `net` on `images`; return its History.
 
     epochs: how long each module trains (sequential schedules take K times as many).   schedule: a name in
-    schedules.SCHEDULES.   recipe: a Recipe.   checkpoint: a file to save to at ends of epochs; if it is there already,
+    schedules.SCHEDULES, or such a function, as schedules.Asynchronous(slowdown=(1, 1, 2)).   recipe: a Recipe.   checkpoint: a file to save to at ends of epochs; if it is there already,
     the run goes on from it: after an interrupt, the same call resumes. (Without a file: run = Run(...), run.fit(), and
     run.fit() again.)   fast: compiled and captured steps, see Run.   label: what stands before the progress bar
     (default: method and K). Raises NonFiniteLoss, CheckpointError, ValueError.

@@ -8,6 +8,8 @@ from .borders import Sample
 from .cell import taken, untouched
 from .wiring import IMAGE
 
+NO_IMAGE = "and the border that holds its batches keeps none: ReplayBuffer(M, images=True)"
+
 
 class Walk:
     """Forward alone, as in evaluation: outputs stay connected, borders give what they give of this batch.
@@ -67,6 +69,8 @@ class TrainingWalk(Walk):
         if None in sources.values():
             return
         image, y = next((sample for s, sample in sources.items() if s != IMAGE), self.batch)[1:]
+        if image is None and IMAGE in sources:
+            raise ValueError(f"module {j + 1} reads the image, {NO_IMAGE}")
         inputs = {s: image if s == IMAGE else sample.h for s, sample in sources.items()}
         with self.net.autocast():
             graph = self.cells[j].forward(inputs, step.sends)
@@ -99,13 +103,21 @@ class TrainingWalk(Walk):
             for i in logits:
                 sample = self.outputs[self.net.wiring.heads[i][0]]
                 peers = {k: logits[k].detach() for k in self.net.peers(i) if k in logits}
-                losses[i] = self.cells[i].loss(logits[i], leaves[i], sample.image, sample.y, peers)
+                losses[i] = self.loss(i, logits[i], leaves[i], sample, peers)
         for i, wants in zip(step.losses, step.wants):
             if i in losses:
                 self.values[i] = losses[i].detach()
                 self.back(losses.pop(i))
                 for j in wants:
                     self.deliver(i, j, taken(leaves[i][j]))
+
+    def loss(self, i, logits, leaves, sample, peers):
+        try:
+            return self.cells[i].loss(logits, leaves, sample.image, sample.y, peers)
+        except (AttributeError, TypeError) as error:
+            if sample.image is None:
+                raise ValueError(f"objective {i + 1} may read the image, {NO_IMAGE}") from error
+            raise
 
     def pull(self, step):
         """Every message for this pass, added up, goes through the cell at once."""

@@ -2,6 +2,7 @@
 
 from collections import namedtuple
 
+import torch
 from torch import nn
 
 Sample = namedtuple("Sample", "h image y")  # features, and the image and labels that they belong to
@@ -31,8 +32,24 @@ class Border(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} holds batches and needs a put()")
 
     def take(self):
-        """Training: a Sample for the reader, or None where there is none yet; the reader then misses its turn."""
+        """Training: a Sample for the reader, or None where there is none yet; the reader then misses its turn.
+
+        Its image is None where the border keeps no images.
+        """
         raise NotImplementedError(f"{type(self).__name__} holds batches and needs a take()")
+
+    @property
+    def at_hand(self):
+        """The border that does to a batch at hand what this one does, and holds none; None if that is nothing."""
+        return None if self.holds else self
+
+    def message_bytes(self, shape, batch=1):
+        """Bytes of what a reader gets of so many images, float32 features of `shape`, such as (16, 32, 32)."""
+        return 4 * batch * torch.Size(shape).numel()
+
+    def macs(self, shape):
+        """MACs of one image's way through the border, features of `shape`."""
+        return 0
 
     @property
     def shaped_by_batch(self):

@@ -13,6 +13,10 @@ def held_back(wiring, borders):
         if border is not None and any(True for _ in border.parameters()):
             raise ValueError(f"the border above module {j + 1} has parameters, and no loss trains them: keep what it "
                              "learns in buffers")
+    for j, border in enumerate(borders):
+        if border is not None and any(border is other for other in borders[:j]) and _remembers(border):
+            raise ValueError(f"the border above module {j + 1} stands above another module too, and what it keeps would "
+                             f"mix: make a {type(border).__name__} for each")
     passed = []
     for j, sources in enumerate(wiring.cells):
         ways = {s: passed[s] | ({s} if _holds(borders[s]) else set()) for s in sources if s != IMAGE}
@@ -28,6 +32,10 @@ def held_back(wiring, borders):
 
 def _holds(border):
     return border is not None and border.holds
+
+
+def _remembers(border):
+    return border.holds or bool(border.shaped_by_batch) or any(True for _ in border.buffers())
 
 
 def _shared(reader, ways):

@@ -4,6 +4,7 @@ from .cuts import cuts
 from .heads import heads
 from .panel import Panel
 from .reach import reach
+from .ticks import ticks
 from .timeline import timeline
 
-__all__ = ["Panel", "cuts", "heads", "reach", "timeline"]
+__all__ = ["Panel", "cuts", "heads", "reach", "ticks", "timeline"]

@@ -62,6 +62,20 @@ def tradeoff(points, x_label, y_label="test accuracy (%)"):
     return stamped(figure, data.standin_in_use())  # points have no source of their own
 
 
+def shares(counters, label):
+    """How often each number occurred, in percent: bars side by side. counters: {title: {number: times}}."""
+    figure, every = plt.subplots(1, len(counters), figsize=(2.7 * len(counters) + 0.6, 2.6), sharex=True, sharey=True,
+                                 squeeze=False, layout="constrained")
+    for axes, (title, counter), colour in zip(every.flat, counters.items(), colours()):
+        total = sum(counter.values())
+        axes.bar(list(counter), [100 * n / total for n in counter.values()], color=colour)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        named(axes, label, "% of all", title)
+        axes.label_outer()
+        ground(axes, "y")
+    return figure
+
+
 def bars(values, label, note="{:.0f}"):
     """Horizontal bars. values: {name: number}."""
     figure, axes = plt.subplots(figsize=(6, 0.45 * len(values) + 1), layout="constrained")

@@ -15,8 +15,10 @@ KINDS = {  # name, colours of the batches, the colour that stands for them in th
     "forward": ("forward", FORWARD, "0.85", "", "white"),
     "backward": ("backward", BACKWARD, "0.42", "///", "white"),
     "repeat": ("frozen forward", [FROZEN], FROZEN, "", "0.55"),
+    "update": ("update", FORWARD, "0.85", "", "white"),
 }
 TIME = "time (1 = forward pass of one module)"
+TICKS = "tick (one module's turn)"
 
 
 def timeline(schedules, K, until=None):
@@ -34,9 +36,10 @@ def timeline(schedules, K, until=None):
 def draw_timeline(axes, tasks, K, span, title=""):
     """Draw the tasks of K workers on an Axes up to the time `span`: backward hatched and dark, the batch in each bar.
 
-    Repeated forwards through frozen modules are grey. Where phases differ, a dashed line marks the start of each.
+    Repeated forwards through frozen modules are grey, updates of asynchronous modules take a tick each. Where phases differ, a dashed line marks the start of each.
     """
-    named(axes, TIME, "worker", title, left=True)
+    ticks = tasks and all(task.kind == "update" for task in tasks)
+    named(axes, TICKS if ticks else TIME, "module" if ticks else "worker", title, left=True)
     ground(axes)
     axes.set(xlim=(0, span), ylim=(K + 0.5, 0.5))
     axes.set_yticks(range(1, K + 1, math.ceil(SMALL * K / room(axes)[1])))  # each worker, or where it is low, some

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 import torch
 
 from .. import data, interrupts, memory, paths, results
+from ..epoch import freeze
 from ..timing import round_robin
 from ..training import Run
 from . import suites
@@ -93,7 +94,7 @@ def seconds_left(run):
                 end += phase.epochs
                 epochs = min(phase.epochs, max(0, end - len(run.history.rows)))
                 if epochs:
-                    run.freeze(phase)
+                    freeze(run.net, phase)
                     turns = Counter(phase.steps(run.steps_per_epoch, torch.Generator().manual_seed(0)))
                     steps = [lambda losses=losses: run.step(x, y, still, losses) for losses in turns if losses]
                     each = round_robin(steps, 4, run.device)
@@ -112,7 +113,8 @@ def record(job, configuration, run):
     return {
         "suite": job.suite, "name": configuration.name, "seed": job.seed, "epochs": job.epochs,
         "configuration": {"method": configuration.method, "K": configuration.K, "head": configuration.head,
-                          "reach": run.net.reach.tolist(), "schedule": configuration.schedule},
+                          "reach": run.net.reach.tolist(), "schedule": str(configuration.schedule),
+                          "borders": [" ".join(repr(border).split()) for border in run.net.borders if border is not None]},
         "network": network.name, "initialisation": network.initialisation,
         "images": {"mean": list(images.mean), "std": list(images.std), "padding": images.padding},
         "recipe": asdict(run.recipe),

@@ -3,34 +3,39 @@
 Adding a suite is writing its list of configurations, the most informative first, and naming it in SUITES.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
 from .. import networks, reach
+from ..borders import ReplayBuffer, VectorQuantizer
 from ..recipe import Recipe
+from ..schedules import Asynchronous
 
 
 @dataclass(frozen=True)
 class Configuration:
     """One row of a suite's table.
 
-    method: as printed.   K, head: how the network is cut.   reach: a function of K.   schedule: a name in
-    schedules.SCHEDULES.   published: (test error, its standard deviation) in percent, or None where no source has one.
+    method: as printed.   K, head: how the network is cut.   reach: a function of K.   schedule: as Run takes it.
+    border: a function that makes what stands above each module but the last, or None.   published: (test error, its
+    standard deviation) in percent, or None where no source has one.
     """
 
     method: str
     K: int = 1
     head: str = "linear"
     reach: Callable = reach.local
-    schedule: str = "synchronous"
+    schedule: str | Callable = "synchronous"
+    border: Callable | None = None
     published: tuple | None = None
 
     @property
     def name(self):
         """What its files are called: dgl-k4-1c2f. A network in one piece has no auxiliary head to name."""
         cut = f" k{self.K} {self.head}" if self.K > 1 else ""
-        return f"{self.method}{cut}".lower().replace(" ", "-")
+        return re.sub("[^a-z0-9]+", "-", f"{self.method}{cut}".lower())
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,10 @@ class Suite:
     def make(self, configuration):
         """The network of a configuration, cut: a LocalNetwork."""
         c = configuration
-        return self.network().cut(c.K, c.head, c.reach(c.K))
+        net = self.network().cut(c.K, c.head, c.reach(c.K))
+        if c.border:
+            net.borders = [c.border() for _ in range(c.K - 1)]
+        return net
 
     def epochs_of_a_phase(self, configuration, epochs):
         """Sequential training shares the total out, so that every module gets as many. ValueError if it does not
@@ -78,6 +86,12 @@ def named(name):
 
 INFOPRO = "InfoPro (Wang et al. 2021), table 2: mean and standard deviation of five runs"
 SHORT = "none, this is a scale made for two CPU cores"
+
+def _asynchronous(M, S=1):
+    """Module 3 of 4 slowed by S, buffers of M batches."""
+    return Configuration(f"Asynchronous, M = {M}, S = {S}", 4, "1c2f", schedule=Asynchronous((1, 1, S, 1)),
+                         border=partial(ReplayBuffer, M))
+
 
 SUITES = {
     "dgl-table": Suite(
@@ -114,6 +128,14 @@ SUITES = {
          Configuration("Sequential greedy", 4, "1c2f", schedule="sequential"),
          Configuration("DGL", 2, "1c2f"),
          Configuration("Random prefix", 4, "1c2f", schedule="last only")),
+        SHORT),
+    "async-short": Suite(  # dgl-short has synchronous DGL, K = 4, and the random prefix
+        "ResNet-20, CIFAR-10", partial(networks.resnet, 20), Recipe(precision="bfloat16"), 20,
+        (_asynchronous(10), _asynchronous(10, S=5), _asynchronous(1),
+         Configuration("DGL, codes of 256 x 16", 4, "1c2f", border=partial(VectorQuantizer, 256, 16)),
+         _asynchronous(10, S=2), _asynchronous(30),
+         Configuration("DGL, codes of 256 x 4", 4, "1c2f", border=partial(VectorQuantizer, 256, 4)),
+         _asynchronous(5), _asynchronous(10, S=1.2)),
         SHORT),
     "dgl-short-float32": Suite(
         "ResNet-20, CIFAR-10", partial(networks.resnet, 20), Recipe(precision="float32"), 20,

@@ -6,7 +6,7 @@ from torch import nn
 
 from llcourse import data, heads, networks
 from llcourse.course import checks, exercises, solutions
-from llcourse.course.exercises import cutting, trial, watch
+from llcourse.course.exercises import clocks, cutting, trial, watch
 from llcourse.data import Source
 from llcourse.memory import SavedBytes
 from tests.course.wrong_answers.ch00 import cut_all, sealed
@@ -48,11 +48,17 @@ def assigned(model, x, y):
     ("1.4", None, "foresight 6 in 7 units (more is better; the best known is 6)"),
     ("0.4", into_a_buffer, "score: 9 cuts"), ("0.4", assigned, "score: 9 cuts"),
     ("3.2", lambda n, K, worker: {16: [3, 6, 11], 10: [2, 6]}[n], "34.3 % of ResNet-32 and 46.6 % of ResNet-20"),
+    ("4.3", (4, [6, 3, 2]), "score: 55.0 %"), ("4.3", None, "score: 55.2 % (more is better; the best is 55.2)"),
     ("3.2", None, "34.3 % of ResNet-32 and 43.7 % of ResNet-20 (less is better; the best are 34.3 and 43.7)"),
 ])
 def test_a_score_is_told(id, answer, score):
     said = checks.verdict(exercises.find(id), answer or solutions.solution(id))
     assert said.startswith("PASS, your score") and score in said
+
+
+def test_no_plan_of_buffers_is_better_than_the_best():
+    score, sizes = clocks.best()
+    assert f"{score:.1f}" == "55.2" and sizes == tuple(solutions.solution("4.3")[1])
 
 
 @pytest.mark.parametrize("first, end", [(0, 3), (3, 6), (8, 10)])

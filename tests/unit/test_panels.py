@@ -9,8 +9,9 @@ import torch
 
 from llcourse import heads, panels, reach
 
-PANELS = {"reach": panels.reach, "timeline": panels.timeline, "heads": panels.heads, "cuts": panels.cuts}
+PANELS = {"reach": panels.reach, "timeline": panels.timeline, "heads": panels.heads, "cuts": panels.cuts, "ticks": panels.ticks}
 STRIPS = {"reach": [{"method": "Chunked, 2 modules"}, {"method": "Deep supervision"}],
+          "ticks": [{"S": 1}, {"S": 5}],
           "timeline": [{"method": "Backprop"}, {"method": "Chunked, 2 modules"}],
           "heads": [{"head": "mlp"}, {"head": "cnn"}], "cuts": [{"K": 2}, {"K": 16}]}
 panel_names = pytest.mark.parametrize("name", PANELS)
@@ -57,7 +58,7 @@ def test_a_strip_draws_each_setting_on_axes_of_its_own_under_one_legend(name):
     assert [axes.get_title(loc) for axes in figure.axes for loc in ("left", "center") if axes.get_title(loc)] == [
         f"{setting} = {value}" for chosen in STRIPS[name] for setting, value in chosen.items()]
     labels = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
-    assert len(labels) == len(set(labels)) and bool(labels) == (name in ("timeline", "cuts"))
+    assert len(labels) == len(set(labels)) and bool(labels) == (name in ("timeline", "cuts", "ticks"))
 
 
 def test_a_strip_says_what_its_pictures_share_and_titles_them_by_what_differs():
@@ -166,6 +167,13 @@ def test_the_timeline_has_every_method():
     for method in reach.METHODS:
         for K in (1, 8):
             assert "batch every" in panel.set(method=method, K=K)
+
+
+def test_ticks_say_how_stale_and_how_varied_what_modules_read_is():
+    panel = panels.ticks()
+    counts = {S: panel.text_at(slow=3, S=S).rpartition(": ")[2].split(", ") for S in (1, 5)}
+    assert counts[5][0] == "1000" and int(counts[5][2]) <= 200 and int(counts[5][3]) <= 200 < int(counts[1][3])
+    assert panel.text_at(S=1, M=1).startswith("over 1,000 rounds: mean staleness at modules 2 to 4: 0.0, 0.0, 0.0")
 
 
 def test_the_head_panel_counts_what_the_head_is_made_of():

@@ -100,6 +100,8 @@ FIGURES = {
     "tradeoff": lambda: plots.tradeoff(POINTS, "cost"),
     "crowd": lambda: plots.tradeoff(CROWD, "cost"),
     "bars": lambda: plots.bars({"module 1": 15.2, "module 2": 23.5}, "MiB", note="{:.1f}"),
+    "shares": lambda: plots.shares({"freshest": {0: 70, 1: 20, 2: 10}, "authors": {0: 30, 9: 70}}, "staleness"),
+    "ticks": lambda: plots.timeline({"two": timeline.asynchronous([(0,), (1,), (0,), (1,)], 2, 2)[0]}, 2),
     "stacked": lambda: plots.stacked({"with linear heads": [76, 53], "added by 1c2f heads": [0, 1]}, ["1", "2"], "K",
                                      "MiB"),
     "matrix": lambda: plots.matrix(reach.backprop(8)),
@@ -261,3 +263,9 @@ def test_nothing_to_draw_is_said_before_a_figure_is_made(draw):
     with pytest.raises(ValueError, match="run the cell that trains to its end first"):
         draw({})
     assert plt.get_fignums() == before
+
+
+def test_shares_are_percent_on_shared_axes():
+    first, second = plots.shares({"a": {0: 3, 2: 1}, "b": {5: 10}}, "staleness").axes
+    assert [(round(bar.get_x() + 0.4), bar.get_height()) for bar in first.patches] == [(0, 75), (2, 25)]
+    assert second.get_ylim() == first.get_ylim() and second.get_xlim() == first.get_xlim()

@@ -84,3 +84,18 @@ def test_sequential_training_waits_for_what_it_needs():
         mine = [t for t in tasks if t.worker == worker]
         assert all(a.end <= b.start for a, b in zip(mine, mine[1:]))
     assert trained[3] - min(t.start for t in tasks if t.worker == t.phase == 3) == 9  # the last head costs nothing
+
+
+def test_a_slow_worker_sets_the_pace_of_all_that_wait_for_it():
+    for S in (1, 1.2, 5):
+        assert timeline.batch_time(reach.local(4), slowdown=(1, 1, S, 1)) == pytest.approx(3 * S)
+    assert timeline.batch_time(reach.backprop(3), slowdown=(2, 1, 1)) == 3 * 2 + 3 + 3
+
+
+def test_buffers_of_different_sizes():
+    turns = [(0,), (0,), (0,), (1,), (1,), (2,)]
+    tasks, (first, second) = timeline.asynchronous(turns, K=3, M=[2, 1])
+    assert [(t.worker, t.batch) for t in tasks] == [(0, 0), (0, 1), (0, 2), (1, 2), (1, 1), (2, 1)]
+    assert (first.M, second.M, first.mean_staleness) == (2, 1, 0.5)
+    with pytest.raises(ValueError, match="3 workers have 2 buffers"):
+        timeline.asynchronous(turns, K=3, M=[2])

@@ -1,0 +1,104 @@
+"""The replay buffer: a module reads what the one below wrote earlier, and neither waits for the other."""
+
+import torch
+
+from .border import Border, Sample
+from .codec import Codec
+from .slots import Slots
+
+
+class ReplayBuffer(Border):
+    """Keeps the last M batches of the module below (asynchronous DGL, Belilovsky et al. 2021, algorithm 2).
+
+    M: batches.   tie, reuse: which of them is read, see Slots; where none may be read again the reader misses its turn.
+    codec: a Codec that keeps messages instead of features (default: the features, in the dtype they come in).   images:
+    keep the images that the features belong to, for objectives and modules that read them.   budget: the most bytes.
+
+    Batches are copied: what the module below does next changes nothing here. A Run keeps the buffer's state a second
+    time, to go back to after a stop. Raises ValueError at the first batch if the buffer would not fit its budget.
+
+    >>> ReplayBuffer(10).nbytes((16, 32, 32), batch=128)
+    83896320
+    """
+
+    holds = True
+
+    def __init__(self, M, tie="freshest", reuse=None, codec=None, images=False, budget=2**30):
+        super().__init__()
+        if codec is not None and not isinstance(codec, Codec):
+            raise ValueError(f"codec is a borders.Codec, such as VectorQuantizer(); got {codec!r}")
+        self.M, self.tie, self.reuse, self.images, self.budget = M, tie, reuse, images, budget
+        self.codec, self.slots = codec or Codec(), Slots(M, tie, reuse)
+        self._fields = (*self.codec.fields, "y", *(["image"] if images else []))
+        for slot in range(M):
+            for field in self._fields:
+                self.register_buffer(f"{field}{slot}", None)
+        self._dtype = None  # of the features
+
+    @property
+    def at_hand(self):
+        return None if type(self.codec) is Codec else self.codec
+
+    def forward(self, h):
+        return self.codec(h)
+
+    def put(self, sample):
+        with torch.no_grad():
+            batch = *self.codec.encode(sample.h), sample.y, *([sample.image] if self.images else [])
+        if not self.slots.written:
+            self._fits(batch)
+        slot, self._dtype = self.slots.write(), sample.h.dtype
+        for field, tensor in zip(self._fields, batch):
+            name = f"{field}{slot}"
+            there = self._buffers[name]
+            if there is not None and (there.shape, there.dtype, there.device) == (
+                    tensor.shape, tensor.dtype, tensor.device):
+                there.copy_(tensor)
+            else:  # the first time, or after a last batch of an epoch, which may be smaller
+                self._buffers[name] = tensor.detach().clone()
+
+    def take(self):
+        slot = self.slots.read()
+        if slot is None:
+            return None
+        *message, y, image = (self._buffers.get(f"{field}{slot}") for field in (*self.codec.fields, "y", "image"))
+        with torch.no_grad():
+            return Sample(self.codec.decode(message, self._dtype), image, y)
+
+    def nbytes(self, shape, batch=1):
+        """Bytes that M batches of `batch` images take with their labels: float32 features of `shape`; images left out."""
+        return self.M * (self.message_bytes(shape, batch) + 8 * batch)
+
+    def message_bytes(self, shape, batch=1):
+        return self.codec.message_bytes(shape, batch)
+
+    def macs(self, shape):
+        return self.codec.macs(shape)
+
+    @property
+    def held_bytes(self):
+        """Bytes held at present."""
+        return sum(buffer.nbytes for name, buffer in self._buffers.items() if buffer is not None)
+
+    def _fits(self, batch):
+        one = sum(tensor.nbytes for tensor in batch)
+        if self.M * one > self.budget:
+            fits = f"M = {self.budget // one} fits" if self.budget >= one else "not even one batch fits"
+            raise ValueError(
+                f"a replay buffer of M = {self.M} batches of {one / 2**20:,.1f} MiB takes {self.M * one / 2**20:,.1f} "
+                f"MiB, and its budget is {self.budget / 2**20:,.1f} MiB: {fits}; a codec makes batches smaller, and "
+                "budget= (bytes) allows more")
+
+    def get_extra_state(self):
+        return torch.tensor([_DTYPES.index(self._dtype), *self.slots.state()])
+
+    def set_extra_state(self, state):
+        dtype, *slots = state.tolist()
+        self._dtype = _DTYPES[dtype]
+        self.slots.restore(slots)
+
+    def extra_repr(self):
+        return f"M={self.M}, tie={self.tie}, reuse={self.reuse}, images={self.images}"
+
+
+_DTYPES = (None, torch.float32, torch.float64, torch.bfloat16, torch.float16)

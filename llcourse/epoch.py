@@ -1,0 +1,85 @@
+"""One epoch of a Run: whose turn it is, on which batch, at which learning rate."""
+
+import time
+
+import torch
+
+from . import measure
+
+TURNS, MODULES = 333_331, 666_661  # added to an epoch's key: its batches, its turns and its dropout draw apart
+
+
+class NonFiniteLoss(RuntimeError):
+    """A loss became infinite or NaN; the network is back where the epoch began."""
+
+
+def epoch(run, bar, stop):
+    """Train the next epoch of `run` and return its row for the history.
+
+    bar: a progress bar, moved on at every step.   stop: called after each; raises if the run shall end.
+    """
+    began, (number, phase, done, trained) = time.perf_counter(), _phase(run)
+    net, recipe, batches, values = run.net, run.recipe, run.steps_per_epoch, []
+    freeze(net, phase)
+    if done == 0:
+        run.updates.zero_()
+    key = run.seed * 1_000_003 + len(run.history.rows)
+    generator = torch.Generator(run.device).manual_seed(key)
+    turns = phase.steps(batches, torch.Generator().manual_seed(key + TURNS))
+    with torch.random.fork_rng(devices=[run.device] if run.device.type == "cuda" else []):
+        torch.manual_seed(key + MODULES)  # for dropout and the like
+        images = run.images.batches(recipe.batch, generator, augment=recipe.augment)
+        for losses in turns:
+            x, y = _next(images, batches) if net.reads_images(losses) else (None, None)
+            lrs = [recipe.lr_at(phase.position(cell, n, batches), phase.epochs)
+                   for cell, n in enumerate(run.updates.tolist())]
+            values.append(run.step(x, y, lrs, losses) if losses else {})
+            run.updates[net.updated_by(values[-1])] += 1
+            if run.device.type == "cpu":  # elsewhere a look at the value would make the host wait for the device
+                _check_finite(run, values[-1:], len(values))
+            bar.update()
+            stop()
+    bar.pause()
+    net.train()
+    _check_finite(run, values, 1)
+    score = measure.score(net, run.images, heads=sorted(trained))
+    bar.set_postfix_str(f"{run.history.score} {score[max(phase.losses)]:.1f} {run.images.score.unit}", refresh=False)
+    by_loss = [[step[i] for step in values if i in step] for i in range(len(net.heads))]
+    return {"epoch": len(run.history.rows) + 1, "phase": number,
+            "loss": [torch.stack(steps).mean().item() if steps else None for steps in by_loss],
+            run.history.score: score, "seconds": time.perf_counter() - began}
+
+
+def freeze(net, phase):
+    """All in train mode but the modules and heads that a phase keeps frozen."""
+    net.train()
+    for part in (*net.body[: phase.frozen], *net.heads[: phase.frozen]):
+        part.eval()
+
+
+def _phase(run):
+    """The number of the next epoch's phase, the phase, how many of its epochs are done, the losses trained by its end."""
+    done, trained = len(run.history.rows), set()
+    for number, phase in enumerate(run.phases):
+        trained.update(phase.losses)
+        if done < phase.epochs:
+            return number, phase, done, trained
+        done -= phase.epochs
+
+
+def _next(images, batches):
+    for batch in images:
+        return batch
+    raise ValueError(f"the turns of an epoch ask for more than its {batches} batches of images")
+
+
+def _check_finite(run, values, first):
+    every = torch.stack([value for step in values for value in step.values()] or [torch.zeros(())])
+    if every.isfinite().all():
+        return
+    step, i, value = next((n, i, value.item()) for n, step in enumerate(values, first)
+                          for i, value in step.items() if not value.isfinite())
+    raise NonFiniteLoss(
+        f"the loss of module {i + 1} is {value} at step {step} of epoch {len(run.history.rows) + 1}. "
+        "The network is back where that epoch began. A lower learning rate or a longer warm-up mends "
+        f"most such runs: recipe=Recipe(lr={run.recipe.lr / 4:g})")
