@@ -52,8 +52,8 @@ def training_macs(net, shape):
     """MACs of one image's training step by the papers' count: 1 unit forward, 1 per input-VJP, 1 per weight gradient.
 
     The steps are those of the network's plan: a pass that sends a message on costs a module's MACs, one that trains it
-    as much again; a head that is computed costs three times its own; a border costs what its `macs` says. That the first layer behind a border needs no
-    input-VJP is left out, as in the literature; `exact_macs` has it.
+    as much again; a head that is computed costs three times its own; a border costs what its `macs` says. That the
+    first layer behind a border needs no input-VJP is left out, as in the literature; `exact_macs` has it.
     """
     rows, total = modules(net, shape), 0
     for step in net.plan():

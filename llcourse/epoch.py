@@ -58,7 +58,7 @@ def freeze(net, phase):
 
 
 def _phase(run):
-    """The number of the next epoch's phase, the phase, how many of its epochs are done, the losses trained by its end."""
+    """Number of the next epoch's phase, the phase, how many of its epochs are done, the losses trained by its end."""
     done, trained = len(run.history.rows), set()
     for number, phase in enumerate(run.phases):
         trained.update(phase.losses)

@@ -118,8 +118,8 @@ class Asynchronous:
         for j, crossed in enumerate(crossed_borders(net.reach, net.wiring)):
             border, read = net.borders[j], any(j in sources for sources in net.wiring.cells)
             if read and not crossed and not (border is not None and border.holds):
-                raise ValueError(f"module {j + 1} and its reader act at different times, and nothing between them keeps "
-                                 "a batch: net.borders = [borders.ReplayBuffer(M=10) for _ in range(net.K - 1)]")
+                raise ValueError(f"module {j + 1} and its reader act at different times, and nothing between them "
+                                 "keeps a batch: net.borders = [borders.ReplayBuffer(M=10) for _ in range(net.K - 1)]")
         of = {cell: S for i, S in zip(net.losses, self.slowdown) for cell in net.updated_by((i,))}
         slowdown = tuple(of.get(cell, 1.0) for cell in range(len(net.heads)))
         return [Phase(epochs, net.losses, turns=partial(self.turns, net.losses), ticks=len(net.losses),

@@ -98,9 +98,10 @@ def sequential(K, batches_per_module, head=0.0):
 def asynchronous(turns, K, M, tie="freshest", reuse=None):
     """The ticks of an asynchronous schedule, with a replay buffer of M batches above every worker but the last.
 
-    turns: for each tick the workers that act, as Asynchronous.turns gives them.   M: a number, or K - 1. Returns (tasks, buffers): a Task of
-    kind "update" for each that found something to read, with the number of the batch that it saw, counted by the first
-    worker's; and the borders.Slots of the K - 1 buffers, with how stale and how often what they gave was.
+    turns: for each tick the workers that act, as Asynchronous.turns gives them.   M: a number, or one a buffer. Returns
+    (tasks, buffers): a Task of kind "update" for each that found something to read, with the number of the batch that
+    it saw, counted by the first worker's; and the borders.Slots of the K - 1 buffers, with how stale what they gave
+    was, and how often it was read.
 
     >>> tasks, _ = asynchronous([(0,), (0,), (1,), (1,), (1,)], K=2, M=2)
     >>> [(task.worker, task.batch) for task in tasks]

@@ -147,10 +147,11 @@ def train(net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, c
     """Train `net` on `images`; return its History.
 
     epochs: how long each module trains (sequential schedules take K times as many).   schedule: a name in
-    schedules.SCHEDULES, or such a function, as schedules.Asynchronous(slowdown=(1, 1, 2)).   recipe: a Recipe.   checkpoint: a file to save to at ends of epochs; if it is there already,
-    the run goes on from it: after an interrupt, the same call resumes. (Without a file: run = Run(...), run.fit(), and
-    run.fit() again.)   fast: compiled and captured steps, see Run.   label: what stands before the progress bar
-    (default: method and K). Raises NonFiniteLoss, CheckpointError, ValueError.
+    schedules.SCHEDULES, or such a function, as schedules.Asynchronous(slowdown=(1, 1, 2)).   recipe: a Recipe.
+    checkpoint: a file to save to at ends of epochs; if it is there already, the run goes on from it: after an
+    interrupt, the same call resumes. (Without a file: run = Run(...), run.fit(), and run.fit() again.)   fast: compiled
+    and captured steps, see Run.   label: what stands before the progress bar (default: method and K). Raises
+    NonFiniteLoss, CheckpointError, ValueError.
 
     >>> from llcourse import data, networks
     >>> net = networks.resnet(8, width=4).cut(2)

@@ -15,8 +15,8 @@ def held_back(wiring, borders):
                              "learns in buffers")
     for j, border in enumerate(borders):
         if border is not None and any(border is other for other in borders[:j]) and _remembers(border):
-            raise ValueError(f"the border above module {j + 1} stands above another module too, and what it keeps would "
-                             f"mix: make a {type(border).__name__} for each")
+            raise ValueError(f"the border above module {j + 1} stands above another module too, and what it keeps "
+                             f"would mix: make a {type(border).__name__} for each")
     passed = []
     for j, sources in enumerate(wiring.cells):
         ways = {s: passed[s] | ({s} if _holds(borders[s]) else set()) for s in sources if s != IMAGE}

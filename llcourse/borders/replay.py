@@ -66,7 +66,7 @@ class ReplayBuffer(Border):
             return Sample(self.codec.decode(message, self._dtype), image, y)
 
     def nbytes(self, shape, batch=1):
-        """Bytes that M batches of `batch` images take with their labels: float32 features of `shape`; images left out."""
+        """Bytes of M batches of `batch` images with their labels: float32 features of `shape`; images left out."""
         return self.M * (self.message_bytes(shape, batch) + 8 * batch)
 
     def message_bytes(self, shape, batch=1):

@@ -36,7 +36,8 @@ def timeline(schedules, K, until=None):
 def draw_timeline(axes, tasks, K, span, title=""):
     """Draw the tasks of K workers on an Axes up to the time `span`: backward hatched and dark, the batch in each bar.
 
-    Repeated forwards through frozen modules are grey, updates of asynchronous modules take a tick each. Where phases differ, a dashed line marks the start of each.
+    Repeated forwards through frozen modules are grey, updates of asynchronous modules take a tick each. Where phases
+    differ, a dashed line marks the start of each.
     """
     ticks = tasks and all(task.kind == "update" for task in tasks)
     named(axes, TICKS if ticks else TIME, "module" if ticks else "worker", title, left=True)

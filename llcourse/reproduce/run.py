@@ -114,7 +114,7 @@ def record(job, configuration, run):
         "suite": job.suite, "name": configuration.name, "seed": job.seed, "epochs": job.epochs,
         "configuration": {"method": configuration.method, "K": configuration.K, "head": configuration.head,
                           "reach": run.net.reach.tolist(), "schedule": str(configuration.schedule),
-                          "borders": [" ".join(repr(border).split()) for border in run.net.borders if border is not None]},
+                          "borders": [" ".join(repr(border).split()) for border in run.net.borders if border]},
         "network": network.name, "initialisation": network.initialisation,
         "images": {"mean": list(images.mean), "std": list(images.std), "padding": images.padding},
         "recipe": asdict(run.recipe),

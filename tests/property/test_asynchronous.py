@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from llcourse import NonFiniteLoss, Recipe, Run, borders, measure, networks, reach, recalibrate, schedules, train, wiring
+from llcourse import NonFiniteLoss, Recipe, Run, borders, measure, networks, reach, recalibrate, schedules, train
 from llcourse.borders import ReplayBuffer, VectorQuantizer
 from llcourse.schedules import Asynchronous
+from llcourse.wiring import Wiring, chain
 
 from .guests import PLAIN, same, weights
 
@@ -141,7 +142,8 @@ def test_what_cannot_be_asynchronous():
 def test_turns_that_ask_for_more_images_than_there_are(images, monkeypatch):
     greedy = schedules.Phase(1, (0,), turns=lambda batches, generator: [(0,)] * 2 * batches, ticks=2)
     with pytest.raises(ValueError, match="ask for more than its 3 batches of images"):
-        train(networks.sketch(wiring.chain(2), classes=4), images, 1, recipe=PLAIN, schedule=lambda net, epochs: [greedy])
+        net = networks.sketch(chain(2), classes=4)
+        train(net, images, 1, recipe=PLAIN, schedule=lambda net, epochs: [greedy])
 
 
 def test_a_broken_loss_names_its_module(images):
@@ -176,7 +178,7 @@ class Preactivated(nn.Module):
 
 
 def test_a_reader_that_writes_into_its_input_is_refused():
-    net = networks.sketch(wiring.chain(2), classes=4)
+    net = networks.sketch(chain(2), classes=4)
     net.body[1] = nn.Sequential(Preactivated(), net.body[1])
     net.borders = [ReplayBuffer(2)]
     with pytest.raises(ValueError, match="module 2 changes its input in place"):
@@ -212,7 +214,7 @@ def test_images_travel_only_if_asked_for():
         else:
             with pytest.raises(ValueError, match="objective 2 may read the image.*images=True"):
                 net.backward(x, y)
-    net = networks.sketch(wiring.Wiring(((-1,), (0, -1)), ((0,), (1,))), classes=4)
+    net = networks.sketch(Wiring(((-1,), (0, -1)), ((0,), (1,))), classes=4)
     net.borders = [ReplayBuffer(2)]
     with pytest.raises(ValueError, match="module 2 reads the image.*images=True"):
         net.backward(x, y)
@@ -229,7 +231,8 @@ def test_recalibration_gives_the_statistics_of_the_network_as_it_is(images):
     before, modes = weights(net), [m.training for m in net.modules()]
     recalibrate(net, images, batch=20)
     moved = {name.rsplit(".", 1)[1] for name, t in weights(net).items() if not torch.equal(t, before[name])}
-    assert moved == {"running_mean", "running_var", "num_batches_tracked"} and [m.training for m in net.modules()] == modes
+    assert moved == {"running_mean", "running_var", "num_batches_tracked"}
+    assert [m.training for m in net.modules()] == modes
     norm, seen = next(m for m in net.body[1].modules() if isinstance(m, nn.BatchNorm2d)), []
     handle = norm.register_forward_pre_hook(lambda module, args: seen.append(args[0].mean((0, 2, 3))))
     net.eval()
@@ -245,4 +248,4 @@ def test_recalibration_gives_the_statistics_of_the_network_as_it_is(images):
     assert torch.allclose(norm.running_mean, torch.stack(seen).mean(0), atol=1e-5)
     assert norm.momentum == 0.1 and not same(written_out, weights(net))
     with pytest.raises(ValueError, match="nothing to recalibrate"):
-        recalibrate(networks.sketch(wiring.chain(2)), images)
+        recalibrate(networks.sketch(chain(2)), images)

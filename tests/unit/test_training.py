@@ -13,11 +13,10 @@ import torch
 from torch import nn
 from torch._dynamo.utils import counters
 
-from llcourse import (History, LocalNetwork, NonFiniteLoss, Recipe, Run, measure, networks, reach, schedules, train,
-                      training)
+from llcourse import History, LocalNetwork, NonFiniteLoss, Recipe, Run, measure, networks, reach, train, training
 from llcourse.checkpoint import CheckpointError
 from llcourse.reproduce.run import seconds_left
-from llcourse.schedules import Phase
+from llcourse.schedules import SCHEDULES, Phase
 from llcourse.steps import EagerStep, FastStep
 
 PLAIN = Recipe(batch=24, lr=0.05, augment=False, precision="float32")
@@ -107,7 +106,7 @@ def test_bars_watch_the_pace_of_steps_that_cost_the_same(images, monkeypatch, ph
     made, bar = [], training.progress
     monkeypatch.setattr(training, "progress", lambda **options: made.append(options) or bar(**options))
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    monkeypatch.setitem(schedules.SCHEDULES, "mine", lambda net, epochs: phases)
+    monkeypatch.setitem(SCHEDULES, "mine", lambda net, epochs: phases)
     train(network(), images, 1, schedule="mine", recipe=PLAIN)
     assert bool(made[0]["slow"]) == watched and made[0]["label"] == "Greedy, DGL, InfoPro, ContSup, K = 2"
 

@@ -29,8 +29,8 @@ def probe(answer):
 @exercise("4.3", title="A slow machine and 64 MiB", dots=3, minutes=15, numbers=True,
           why="Where the slow machine stands costs more than how much memory there is.",
           hints=["Module 4 is read by nobody. Which module's slowness is passed on to others?",
-                 "With module 4 slow, fill the room: 8 M1 + 4 M2 + 2 M3 = 64. Then move batches from the last buffer to "
-                 "the first: what border 1 loses nobody above ever sees.",
+                 "With module 4 slow, fill the room: 8 M1 + 4 M2 + 2 M3 = 64. Then move batches from the last buffer "
+                 "to the first: what border 1 loses nobody above ever sees.",
                  "Buffer 3 is read three times more slowly than it is written, and has time to give the freshest: it "
                  "needs one batch or two."])
 def plan(answer):

@@ -34,7 +34,7 @@ def _slip(uses, ages, cap, given):
     if isinstance(given, bool) or not isinstance(given, int) or not 0 <= given < len(uses):
         return f"Return the number of a slot, 0 to {len(uses) - 1}, or -1"
     if uses[given] > min(uses):
-        return f"It was read {uses[given]} times, another only {min(uses)}: the least used come first, whatever their age"
+        return f"It was read {uses[given]} times, another only {min(uses)}: the least used come first, at any age"
     return (f"Of the least used, its age is {ages[given]}; the freshest has age "
             f"{min(a for a, n in zip(ages, uses) if n == min(uses))}. Age 0 is the freshest")
 
