@@ -2,9 +2,10 @@
 
 from .cuts import cuts
 from .heads import heads
+from .messages import messages
 from .panel import Panel
 from .reach import reach
 from .ticks import ticks
 from .timeline import timeline
 
-__all__ = ["Panel", "cuts", "heads", "reach", "ticks", "timeline"]
+__all__ = ["Panel", "cuts", "heads", "messages", "reach", "ticks", "timeline"]

@@ -16,9 +16,11 @@ from llcourse.course import chapters, checks, exercises, solutions
 from llcourse.course.solutions.ch00 import sealed_losses
 from llcourse.course.solutions.ch01 import far_but_fast, kept_for_backward, two_losses
 from llcourse.course.solutions.ch02 import forward_epochs
+from llcourse.course.solutions.ch05 import design, message_bytes
 from tests.course.wrong_answers.ch00 import right
 from tests.course.wrong_answers.ch02 import phase
 from tests.course.wrong_answers.ch03 import step
+from tests.course.wrong_answers.ch05 import in_place, update
 from tests.guards.cards import stubs
 
 pytestmark = pytest.mark.usefixtures("small_trial")
@@ -112,7 +114,12 @@ OTHERWISE = [("0.1", 2), ("0.1", torch.tensor(2)), ("0.1", np.array([2])), ("0.1
              ("1.2", lambda *given: Fraction(kept_for_backward(*given))),
              ("1.3", lambda *given: dict(reversed(two_losses(*given).items()))),
              ("0.4", lambda *given: dict(reversed(sealed_losses(*given).items()))),
-             ("2.2", phase), ("2.3", lambda K, e: np.array(forward_epochs(K, e)))]
+             ("2.2", phase), ("2.3", lambda K, e: np.array(forward_epochs(K, e))),
+             ("5.1", update), ("5.1", in_place), ("5.1", lambda *given: list(update(*given))),
+             ("5.2", lambda *given: torch.tensor(message_bytes(*given))),
+             ("5.2", lambda *given: Fraction(message_bytes(*given))),
+             ("5.3", lambda borders, room: np.array(design(borders, room))),
+             ("5.3", lambda borders, room: torch.tensor([[128, 16], [128, 16], [64, 4]]))]
 
 
 @pytest.mark.parametrize("id, answer", OTHERWISE)

@@ -50,6 +50,9 @@ def assigned(model, x, y):
     ("3.2", lambda n, K, worker: {16: [3, 6, 11], 10: [2, 6]}[n], "34.3 % of ResNet-32 and 46.6 % of ResNet-20"),
     ("4.3", (4, [6, 3, 2]), "score: 55.0 %"), ("4.3", None, "score: 55.2 % (more is better; the best is 55.2)"),
     ("3.2", None, "34.3 % of ResNet-32 and 43.7 % of ResNet-20 (less is better; the best are 34.3 and 43.7)"),
+    ("5.3", None, "37.5 % in 128 KiB and 30.4 % in 192 KiB (less is better; the best, by search over all settings, are "
+     "37.5 and 30.4)"),
+    ("5.3", lambda borders, room: [(128, 16), (128, 16), (64, 4)], "37.5 % in 128 KiB and 37.5 % in 192 KiB"),
 ])
 def test_a_score_is_told(id, answer, score):
     said = checks.verdict(exercises.find(id), answer or solutions.solution(id))

@@ -9,11 +9,13 @@ import torch
 
 from llcourse import heads, panels, reach
 
-PANELS = {"reach": panels.reach, "timeline": panels.timeline, "heads": panels.heads, "cuts": panels.cuts, "ticks": panels.ticks}
+PANELS = {"reach": panels.reach, "timeline": panels.timeline, "heads": panels.heads, "cuts": panels.cuts,
+          "ticks": panels.ticks, "messages": panels.messages}
 STRIPS = {"reach": [{"method": "Chunked, 2 modules"}, {"method": "Deep supervision"}],
           "ticks": [{"S": 1}, {"S": 5}],
           "timeline": [{"method": "Backprop"}, {"method": "Chunked, 2 modules"}],
-          "heads": [{"head": "mlp"}, {"head": "cnn"}], "cuts": [{"K": 2}, {"K": 16}]}
+          "heads": [{"head": "mlp"}, {"head": "cnn"}], "cuts": [{"K": 2}, {"K": 16}],
+          "messages": [{"Kc": 16}, {"Kc": 1024}]}
 panel_names = pytest.mark.parametrize("name", PANELS)
 
 
@@ -192,3 +194,20 @@ def test_every_head_can_be_drawn_at_every_size(head):
     panel = panels.heads()
     for size in (4, 32):
         assert f"{head} on 512 x {size} x {size}" in panel.set(head=head, C=512, size=size)
+
+
+def test_a_message_is_weighed_and_its_encoding_counted():
+    panel = panels.messages()
+    before = panel.png
+    assert ("4,096 bytes an image, 16 times fewer; 16,384 of codebook a batch; encoding 88.9 % of a block's MACs"
+            == panel.text.value)
+    assert ("1,024 bytes an image, 64 times fewer; 1,024 of codebook a batch; encoding 5.6 %"
+            in panel.set(Kc=16, D=8)) and panel.png != before
+    assert "22.2 %" in panel.text_at(Kc=256, features="64 x 8 x 8")  # wider blocks cost more, codes do not
+
+
+def test_every_message_can_be_drawn():
+    panel = panels.messages()
+    for features in panel.controls["features"].options:
+        for Kc, D in ((2, 1), (1024, 16)):
+            assert "times fewer" in panel.set(Kc=Kc, D=D, features=features)
