@@ -36,14 +36,13 @@ def _bytes(codec, shape):
 def _draw(axes, Kc, D, features):
     shape = BORDERS[features]
     kinds = {"float32": Border(), "float16": Half(), "int8": Int8(), "codes": VectorQuantizer(Kc, D)}
-    weights = {name: _bytes(codec, shape)[0] for name, codec in kinds.items()}
-    plots.draw_bars(axes, weights | {"codebook,\nonce a batch": _bytes(kinds["codes"], shape)[1]}, note="{:,.0f}")
-    plots.named(axes, "bytes an image")
-    axes.xaxis.get_major_locator().set_params(nbins=4)  # five digits each
+    weights = {name: _bytes(codec, shape)[0] / 1024 for name, codec in kinds.items()}
+    plots.draw_bars(axes, weights | {"codebook,\nonce a batch": _bytes(kinds["codes"], shape)[1] / 1024}, "{:.3g}")
+    plots.named(axes, "KiB an image")
 
 
 def _say(Kc, D, features):
     shape, codes = BORDERS[features], VectorQuantizer(Kc, D)
     image, codebook = _bytes(codes, shape)
     return (f"{image:,} bytes an image, {codes.compression(shape):.4g} times fewer; {codebook:,} of codebook a batch; "
-            f"encoding {100 * codes.macs(shape) / _block(shape):.1f} % of a block's MACs")
+            f"encoding: {100 * codes.macs(shape) / _block(shape):.1f} % of the MACs of a residual block")

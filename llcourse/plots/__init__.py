@@ -6,10 +6,11 @@ Those called draw_... draw on an Axes that they are given; the figures, and the 
 from .chains import chains, draw_chain
 from .gradients import gradients
 from .matrices import draw_matrix, matrix, methods, reach, reaches
-from .results import bars, by_module, curves, draw_bars, draw_lines, draw_stacked, shares, stacked, tradeoff
+from .patches import patches
+from .results import bars, by_module, curves, draw_bars, draw_lines, draw_stacked, lines, shares, stacked, tradeoff
 from .style import legend, module_colours, named
 from .timeline import draw_timeline, timeline
 
 __all__ = ["bars", "by_module", "chains", "curves", "draw_bars", "draw_chain", "draw_lines", "draw_matrix",
-           "draw_stacked", "draw_timeline", "gradients", "legend", "matrix", "methods", "module_colours", "named",
-           "reach", "reaches", "shares", "stacked", "timeline", "tradeoff"]
+           "draw_stacked", "draw_timeline", "gradients", "legend", "lines", "matrix", "methods", "module_colours", "named",
+           "patches", "reach", "reaches", "shares", "stacked", "timeline", "tradeoff"]

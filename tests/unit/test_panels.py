@@ -199,9 +199,9 @@ def test_every_head_can_be_drawn_at_every_size(head):
 def test_a_message_is_weighed_and_its_encoding_counted():
     panel = panels.messages()
     before = panel.png
-    assert ("4,096 bytes an image, 16 times fewer; 16,384 of codebook a batch; encoding 88.9 % of a block's MACs"
-            == panel.text.value)
-    assert ("1,024 bytes an image, 64 times fewer; 1,024 of codebook a batch; encoding 5.6 %"
+    assert ("4,096 bytes an image, 16 times fewer; 16,384 of codebook a batch; encoding: 88.9 % of the MACs of a "
+            "residual block" == panel.text.value)
+    assert ("1,024 bytes an image, 64 times fewer; 1,024 of codebook a batch; encoding: 5.6 %"
             in panel.set(Kc=16, D=8)) and panel.png != before
     assert "22.2 %" in panel.text_at(Kc=256, features="64 x 8 x 8")  # wider blocks cost more, codes do not
 

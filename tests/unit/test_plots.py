@@ -31,6 +31,8 @@ def test_points_say_so_while_the_standin_is_what_was_loaded_last(monkeypatch):
     for standin in (True, False):
         monkeypatch.setattr("llcourse.data.sources._standin_loaded", standin)
         assert stamped(plots.tradeoff({"DGL": (1.0, 2.0), "Backprop": (3.0, 4.0)}, "cost")) is standin
+        assert stamped(plots.lines({"DGL": [1.0, 2.0]}, "epoch", "error")) is standin
+        assert stamped(plots.patches(PATCHES)) is standin
 
 
 BATCH = torch.randn(6, 3, 8, 8, generator=torch.Generator().manual_seed(0)), torch.arange(6) % 4
@@ -94,9 +96,12 @@ POINTS = {"linear": (2.8, 38.0), "mlp": (2.8, 41.0), "mlp-sr": (2.8, 34.3), "cnn
           "backprop, 3 epochs": (3, 41.4), "backprop, 8 epochs": (8, 51.7)}  # as in chapter 02
 CROWD = {f"a long name, point {n}": (1 + 0.01 * n, 40 + 0.1 * (n % 3)) for n in range(7)} | {"far": (9, 90)}
 GREEDY = timeline.sequential(2, 1)
+PATCHES = {f"Kc = {Kc}": (np.random.default_rng(0).random((Kc, 8, 8, 3)), np.full(Kc, 100 / Kc)) for Kc in (4, 16)}
 FIGURES = {
     "curves": lambda: plots.curves(RUNS),
     "by_module": lambda: plots.by_module(RUNS),
+    "lines": lambda: plots.lines({"16 times": [0.3, 0.2], "64 times": [0.6, 0.5]}, "epoch", "error"),
+    "patches": lambda: plots.patches(PATCHES),
     "tradeoff": lambda: plots.tradeoff(POINTS, "cost"),
     "crowd": lambda: plots.tradeoff(CROWD, "cost"),
     "bars": lambda: plots.bars({"module 1": 15.2, "module 2": 23.5}, "MiB", note="{:.1f}"),
@@ -257,7 +262,16 @@ def test_stacked_parts_differ_in_hatch_and_the_highest_bar_ends_below_the_frame(
     assert axes.get_ylim()[0] == 0 and axes.get_ylim()[1] > 7.2
 
 
-@pytest.mark.parametrize("draw", [plots.curves, plots.by_module, lambda none: plots.tradeoff(none, "cost")])
+def test_a_patch_a_code_each_with_its_share():
+    figure = plots.patches(PATCHES)
+    shown = [axes for axes in figure.axes if axes.images]
+    assert [axes.get_title() for axes in shown] == 4 * ["25 %"] + 16 * ["6 %"]
+    assert [axes.get_ylabel() for axes in shown if axes.get_ylabel()] == list(PATCHES)
+    assert np.array_equal(shown[0].images[0].get_array(), PATCHES["Kc = 4"][0][0])
+
+
+@pytest.mark.parametrize("draw", [plots.curves, plots.by_module, lambda none: plots.tradeoff(none, "cost"),
+                                  lambda none: plots.lines(none, "epoch", "error")])
 def test_nothing_to_draw_is_said_before_a_figure_is_made(draw):
     before = plt.get_fignums()
     with pytest.raises(ValueError, match="run the cell that trains to its end first"):
