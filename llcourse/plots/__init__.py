@@ -12,5 +12,5 @@ from .style import legend, module_colours, named
 from .timeline import draw_timeline, timeline
 
 __all__ = ["bars", "by_module", "chains", "curves", "draw_bars", "draw_chain", "draw_lines", "draw_matrix",
-           "draw_stacked", "draw_timeline", "gradients", "legend", "lines", "matrix", "methods", "module_colours", "named",
-           "patches", "reach", "reaches", "shares", "stacked", "timeline", "tradeoff"]
+           "draw_stacked", "draw_timeline", "gradients", "legend", "lines", "matrix", "methods", "module_colours",
+           "named", "patches", "reach", "reaches", "shares", "stacked", "timeline", "tradeoff"]
