@@ -29,7 +29,7 @@ def update(answer):
                  "The bits of one image are filled up to whole bytes: -(-bits // 8). The codebook, C // D groups of Kc "
                  "codes of D float32 values, goes once with the batch."])
 def message_bytes(answer):
-    for C, H, W, batch, Kc, D in ((16, 32, 32, 32, 16, 4), (16, 32, 32, 32, 256, 16), (64, 8, 8, 128, 256, 4),
+    for C, H, W, batch, Kc, D in ((16, 32, 32, 32, 32, 2), (16, 32, 32, 32, 256, 16), (64, 8, 8, 128, 256, 4),
                                   (32, 16, 16, 1, 5, 32), (6, 5, 5, 7, 9, 2), (4, 3, 3, 10, 2, 4)):
         right = VectorQuantizer(Kc, D).message_bytes((C, H, W), batch)
         given = answer(C, H, W, batch, Kc, D)

@@ -122,7 +122,7 @@ WRONG = {
             (weighs(numbers=lambda C, H, W, D: C * H * W), "One number stands for D channels"),
             (weighs(width=lambda Kc: int(math.log2(Kc))), "round log2 up"),
             (weighs(codes=lambda n, width: n * width / 8, width=math.log2), "are whole"),
-            (lambda *given: 4 * given[0] * given[1] * given[2] * given[3], "An image has 4,096 numbers of 4 bits"),
+            (lambda *given: 4 * given[0] * given[1] * given[2] * given[3], "An image has 8,192 numbers of 5 bits"),
             (lambda *given: [1, 2], "one number of bytes"), (lambda *given: float("nan"), "your formula says nan")],
     "5.3": [(one_setting(256, 4), "bytes a batch; there is room for 131,072"),
             (one_setting(32, 8), "pass under 40 %"), (one_setting(2, 16), "Border 3 loses most"),
