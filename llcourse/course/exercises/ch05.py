@@ -16,16 +16,16 @@ ROOMS = 128, 192  # KiB of a batch
                  "average = decay * average + (1 - decay) * what this batch has.",
                  "used = torch.bincount(indices, minlength=Kc); for the sums, torch.zeros_like(sums).index_add(0, "
                  "indices, pixels) adds each pixel to the row of its code.",
-                 "With n = counts.sum(), the smoothed counts are (counts + 1e-5) / (n + Kc * 1e-5) * n. The new code is "
-                 "sums / smoothed[:, None] where used > 0, else the old one: torch.where."])
+                 "With n = counts.sum(), the smoothed counts are (counts + 1e-5) / (n + Kc * 1e-5) * n. The new code "
+                 "is sums / smoothed[:, None] where used > 0, else the old one: torch.where."])
 def update(answer):
     update_right(answer)
 
 
 @exercise("5.2", title="What a message weighs", dots=1, minutes=5, numbers=True,
           why="The codes shrink with D; the codebook that travels with them does not.",
-          hints=["An image has H * W pixels, each of C // D groups; each group sends the number of one of Kc codes. How "
-                 "many bits does a number from 0 to Kc - 1 need?",
+          hints=["An image has H * W pixels, each of C // D groups; each group sends the number of one of Kc codes. "
+                 "How many bits does a number from 0 to Kc - 1 need?",
                  "The bits of one image are filled up to whole bytes: -(-bits // 8). The codebook, C // D groups of Kc "
                  "codes of D float32 values, goes once with the batch."])
 def message_bytes(answer):

@@ -74,7 +74,6 @@ def _codes(codebook, right, old, used, total, decay):
     _, counts, sums = right
     idle = [k for k in range(Kc) if not used[k]]
     live = [k for k in range(Kc) if used[k]]
-    raw, smoothed = sums / counts[:, None], sums / _smoothed(counts)[:, None]
     if _close(codebook[live], right[0][live]):
         moved = next((k for k in idle if not _close(codebook[k], old[k])), None)
         if moved is not None:
@@ -86,7 +85,8 @@ def _codes(codebook, right, old, used, total, decay):
     mean = total / used.clamp(min=1)[:, None]
     share = (counts + EPSILON) / (counts.sum() + Kc * EPSILON)
     for wrong, cause in (
-            (raw, "the counts are not smoothed. Divide by (counts + 1e-5) / (n + Kc * 1e-5) * n, n the sum of counts"),
+            (sums / counts[:, None], "the counts are not smoothed. Divide by (counts + 1e-5) / (n + Kc * 1e-5) * n, n "
+                                     "the sum of counts"),
             (sums / (counts + EPSILON)[:, None], "1e-5 is added, but the counts no longer sum to n: divide by "
                                                  "(counts + 1e-5) / (n + Kc * 1e-5) * n"),
             (sums / share[:, None], "the smoothed counts are shares that sum to 1: multiply them by n, the sum of "

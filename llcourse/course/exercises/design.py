@@ -72,8 +72,8 @@ def mean_error(answer, room, bar=100):
     chosen = [_setting(number, pair) for number, pair in enumerate(given)]
     taken = [border.nbytes(*pair) for border, pair in zip(borders, chosen)]
     if sum(taken) > 1024 * room:
-        raise Wrong(f"your messages take {' + '.join(f'{n:,}' for n in taken)} = {sum(taken):,} bytes a batch; there is "
-                    f"room for {1024 * room:,}. Codes and codebook both count: nbytes(Kc, D) tells them")
+        raise Wrong(f"your messages take {' + '.join(f'{n:,}' for n in taken)} = {sum(taken):,} bytes a batch; there "
+                    f"is room for {1024 * room:,}. Codes and codebook both count: nbytes(Kc, D) tells them")
     errors = [border.error(*pair) for border, pair in zip(borders, chosen)]
     mean = sum(errors) / len(errors)
     if mean >= bar:
