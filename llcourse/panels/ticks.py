@@ -17,13 +17,13 @@ def ticks():
     return Panel(_draw, _say, Picture(7.2, 2.6, down=True, share="x"),
                  slow=widgets.IntSlider(value=3, min=1, max=K),
                  S=widgets.SelectionSlider(options=[1, 1.2, 2, 5], value=2),
-                 M=widgets.SelectionSlider(options=[1, 2, 5, 10, 30], value=5),
+                 M=widgets.SelectionSlider(options=[1, 2, 5, 10, 30], value=10),
                  tie=widgets.Dropdown(options=TIES))
 
 
 def _run(batches, slow, S, M, tie):
     slowdown = [S if k + 1 == slow else 1 for k in range(K)]
-    turns = Asynchronous(slowdown).turns(range(K), batches, torch.Generator().manual_seed(0))
+    turns = Asynchronous(slowdown).turns(range(K), batches, torch.Generator().manual_seed(1))
     return timelines.asynchronous(turns, K, M, tie)
 
 
