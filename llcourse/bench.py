@@ -88,7 +88,7 @@ def _round(step, x, y):
     """One update of every module: on a batch all together, or where borders hold batches one after the other."""
     losses, holds = step.net.losses, any(border is not None and border.holds for border in step.net.borders)
     for turn in [(i,) for i in losses] if holds else [losses]:
-        step(x, y, [RECIPE.lr] * len(losses), turn)
+        step(x, y, [RECIPE.lr] * len(step.net.heads), turn)
 
 
 def table(rows, title=""):
