@@ -9,9 +9,11 @@ import os
 import sys
 from collections import namedtuple
 from functools import partial
+from textwrap import fill
 
 Finding = namedtuple("Finding", "check status detail mend")  # status: "ok", "note" (works, with less) or "fail"
 
+WIDTH = 95  # characters a line
 SLOWER = 1.2  # times as long as one thread: more than a measurement's noise
 INSTALL = "run `make install`, or `pip install -r requirements.txt` in the environment you use"
 
@@ -117,7 +119,7 @@ def threads():
         one, together = round_robin([partial(step, 1), partial(step, every)], 3, "cpu")
     finally:
         torch.set_num_threads(usual)
-    found = f"{every} threads take {together / one:.2f} of the time of one, just measured"
+    found = f"{every} threads take {together / one:.2f} of the time of one"
     if together > SLOWER * one:
         return "note", f"{found}: another process may use a core", ("LLCOURSE_THREADS=1 in the environment is faster "
                                                                      "as long as it does")
@@ -180,10 +182,10 @@ def verdict(findings):
     """One sentence to act on."""
     failed = [f for f in findings if f.status == "fail"]
     if failed:
-        return f"NOT READY: {failed[0].check} is the first thing to mend: {failed[0].mend}."
+        return fill(f"NOT READY: {failed[0].check} is the first thing to mend: {failed[0].mend}.", WIDTH)
     notes = [f for f in findings if f.status == "note" and f.mend]
     if notes:
-        return f"READY, with less: {notes[0].detail}; {notes[0].mend}."
+        return fill(f"READY, with less: {notes[0].detail}; {notes[0].mend}.", WIDTH)
     return "READY: the course begins with notebooks/00_start_here.ipynb."
 
 

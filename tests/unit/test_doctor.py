@@ -133,3 +133,14 @@ def test_one_broken_check_leaves_the_others(monkeypatch, capsys):
 ])
 def test_verdicts(statuses, start):
     assert doctor.verdict([doctor.Finding("x", s, "d", "m" if s != "ok" else "") for s in statuses]).startswith(start)
+
+
+@pytest.mark.parametrize("status", ["note", "fail"])
+def test_no_line_is_too_long_for_a_notebook(status, monkeypatch):
+    monkeypatch.setattr("llcourse.timing.round_robin", lambda *_: [1.0, 1.62])
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    monkeypatch.delenv("LLCOURSE_THREADS", False)
+    found = doctor.Finding("threads", *doctor.threads())
+    assert found.status == "note" and len(f"{found.status:<5} {found.check:<9} {found.detail}") <= 100
+    verdict = doctor.verdict([found._replace(status=status)])
+    assert max(map(len, verdict.splitlines())) <= 100 and "LLCOURSE_THREADS=1" in verdict.replace("\n", " ")
