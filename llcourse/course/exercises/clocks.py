@@ -40,8 +40,10 @@ def plan_score(answer):
     if score < PASS:
         raise Wrong(f"your score: {score:.1f} % at {taken} of {ROOM} MiB; pass at {PASS} %. " + (
             "Who reads what the slow module writes sees each of its batches again and again: who reads nothing of it?"
-            if slow != K else "The slow module is well placed. A buffer that never overwrites unread batches is too "
-            "large, one that does so often too small"))
+            if slow != K else "The slow module is well placed. " + (
+                "There is room left" if taken < ROOM - min(MIB) else
+                "Before a slow reader a buffer overwrites most batches unread at any size, so that little room is "
+                "enough there; what border 1 loses, nobody above ever sees")))
     return score
 
 

@@ -108,7 +108,9 @@ def _average(name, given, old, new, decay, what):
             (decay * old + new, "the batch needs the weight 1 - decay, or the average grows without end"),
             (old + new, "it adds up and forgets nothing: decay * old + (1 - decay) * new"),
             (new, "that is the batch alone: decay * old + (1 - decay) * new"),
-            (old, "it is what it was before: decay * old + (1 - decay) * new")):
+            (old, "it is what it was before: decay * old + (1 - decay) * new"),
+            (torch.where(new == 0, old, decay * old + (1 - decay) * new), "a code without pixels keeps its place; its "
+             "count and its sum decay all the same")):
         if _close(given, wrong):
             return f"{name}, at decay {decay:g}: {cause}"
     return (f"{name}, at decay {decay:g}, is not the moving average of {what}: decay * old + (1 - decay) * new. "

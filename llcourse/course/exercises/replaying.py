@@ -34,7 +34,7 @@ def _slip(uses, ages, cap, given):
     if isinstance(given, bool) or not isinstance(given, int) or not 0 <= given < len(uses):
         return f"Return the number of a slot, 0 to {len(uses) - 1}, or -1"
     if uses[given] > min(uses):
-        return f"It was read {uses[given]} times, another only {min(uses)}: the least used come first, at any age"
+        return f"It was read {uses[given]} x, another only {min(uses)} x: the least used come first, at any age"
     return (f"Of the least used, its age is {ages[given]}; the freshest has age "
             f"{min(a for a, n in zip(ages, uses) if n == min(uses))}. Age 0 is the freshest")
 
@@ -86,7 +86,8 @@ def probe_right(answer):
             raise Wrong(f"return True or False; got {given!r}")
         if bool(given) != shares:
             raise Wrong(f"a buffer that keeps {what}: you say {bool(given)}. " + (
-                "What it holds changes when the batch is written to after put(). Write to all of it, and look at what "
-                "take() gives then" if shares else
+                "What it holds changes when the batch is written to after put(). Write to all of it in place (h.add_(1); "
+                "h = h + 1 makes another tensor), and compare with a copy of what take() gave before: without .clone() "
+                "that changes too" if shares else
                 "What it holds does not change with the batch. Compare values before and after, not addresses, and not "
                 "with the batch: kept values may be rounded"))

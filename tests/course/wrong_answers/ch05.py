@@ -29,6 +29,8 @@ def update(codebook, counts, sums, pixels, indices, decay, fault=""):
         counts, sums = decay * was_counts + used, decay * was_sums + total
     if fault == "batch alone":
         counts, sums = used, total
+    if fault == "all stays":
+        counts, sums = torch.where(used > 0, counts, was_counts), torch.where((used > 0)[:, None], sums, was_sums)
     if fault == "counts stay":
         counts = was_counts
     n, divisor = counts.sum(), counts
@@ -101,6 +103,7 @@ WRONG = {
     "5.1": [(with_fault("swapped"), "decay is the weight of what was there"),
             (with_fault("adds"), "forgets nothing"), (with_fault("grows"), "grows without end"),
             (with_fault("batch alone"), "that is the batch alone"), (with_fault("counts stay"), "counts, at decay 0.9"),
+            (with_fault("all stays"), "its count and its sum decay all the same"),
             (with_fault("once"), "+= at an index counts them once"),
             (with_fault("mean of sums"), "far too near to zero"),
             (with_fault("raw"), "not smoothed"), (with_fault("shares"), "shares that sum to 1"),
