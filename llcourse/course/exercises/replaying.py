@@ -86,8 +86,8 @@ def probe_right(answer):
             raise Wrong(f"return True or False; got {given!r}")
         if bool(given) != shares:
             raise Wrong(f"a buffer that keeps {what}: you say {bool(given)}. " + (
-                "What it holds changes when the batch is written to after put(). Write to all of it in place (h.add_(1), "
-                "for h = h + 1 makes another tensor), and compare with a copy of what take() gave before: without "
-                ".clone() that changes too" if shares else
+                "What it holds changes when the batch is written to after put(). Write to all of it in place, as by "
+                "h.add_(1), for h = h + 1 makes another tensor, and compare with a copy of what take() gave before: "
+                "without .clone() that changes too" if shares else
                 "What it holds does not change with the batch. Compare values before and after, not addresses, and "
                 "not with the batch: kept values may be rounded"))
