@@ -14,9 +14,10 @@ def held_back(wiring, borders):
             raise ValueError(f"the border above module {j + 1} has parameters, and no loss trains them: keep what it "
                              "learns in buffers")
     for j, border in enumerate(borders):
-        if border is not None and any(border is other for other in borders[:j]) and _remembers(border):
+        below = {id(part) for other in borders[:j] if other is not None for part in other.modules()}
+        if border is not None and (shared := [p for p in border.modules() if id(p) in below and _remembers(p)]):
             raise ValueError(f"the border above module {j + 1} stands above another module too, and what it keeps "
-                             f"would mix: make a {type(border).__name__} for each")
+                             f"would mix: make a {type(shared[0]).__name__} for each")
     passed = []
     for j, sources in enumerate(wiring.cells):
         ways = {s: passed[s] | ({s} if _holds(borders[s]) else set()) for s in sources if s != IMAGE}
@@ -34,8 +35,8 @@ def _holds(border):
     return border is not None and border.holds
 
 
-def _remembers(border):
-    return border.holds or bool(border.shaped_by_batch) or any(True for _ in border.buffers())
+def _remembers(part):
+    return getattr(part, "holds", False) or getattr(part, "shaped_by_batch", ()) or any(True for _ in part.buffers())
 
 
 def _shared(reader, ways):

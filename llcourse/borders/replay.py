@@ -78,7 +78,7 @@ class ReplayBuffer(Border):
     @property
     def held_bytes(self):
         """Bytes held at present."""
-        return sum(buffer.nbytes for name, buffer in self._buffers.items() if buffer is not None)
+        return sum(buffer.nbytes for buffer in self._buffers.values() if buffer is not None)
 
     def _fits(self, batch):
         one = sum(tensor.nbytes for tensor in batch)

@@ -135,6 +135,9 @@ def test_what_cannot_be_asynchronous():
     one = ReplayBuffer(2)
     with pytest.raises(ValueError, match="above module 2 stands above another module too"):
         net.borders = [one, one]
+    codes = VectorQuantizer(8, 2)
+    with pytest.raises(ValueError, match="would mix: make a VectorQuantizer for each"):
+        net.borders = [ReplayBuffer(2, codec=codes) for _ in range(2)]
     with pytest.raises(ValueError, match="no schedule is called 'async'"):
         schedules.named("async")
 
