@@ -5,7 +5,7 @@ import torch
 from .codec import Codec
 from .packing import nbytes, pack, unpack
 
-SCORES = 2**17  # of pixels with codes, computed at a time: what stays in a processor's cache
+SCORES = 2**20  # of pixels with codes, computed at a time: what stays in a processor's cache
 EPSILON = 1e-5
 
 
@@ -61,7 +61,12 @@ class VectorQuantizer(Codec):
         codes, codebook = message
         groups, _, D = codebook.shape
         n, map_ = len(codes), self._map
-        indices = unpack(codes, self.width, torch.Size(map_).numel() * groups)
+        places = torch.Size(map_).numel() * groups
+        if codes.shape[1] != nbytes(places, self.width):
+            raise ValueError(
+                f"a message of {codes.shape[1]} bytes an image is not of features {' x '.join(map(str, map_))}, which "
+                f"take {nbytes(places, self.width)}: what is kept for one codec has one height and width")
+        indices = unpack(codes, self.width, places)
         pixels = lookup(indices.view(-1, groups), codebook.to(dtype))
         return pixels.view(n, *map_, groups * D).movedim(-1, 1)
 

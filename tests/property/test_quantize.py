@@ -145,6 +145,15 @@ def test_a_message_decodes_as_it_was_written():
     assert torch.equal(buffer.take().h, written)
 
 
+def test_messages_of_two_sizes_do_not_mix():
+    buffer = ReplayBuffer(2, codec=VectorQuantizer(Kc=4, D=2))
+    for size in (5, 3):
+        buffer.put(Sample(features(size=size), None, torch.zeros(6, dtype=torch.long)))
+    buffer.take()  # the freshest is of the last size
+    with pytest.raises(ValueError, match="25 bytes an image is not of features 3 x 3"):
+        buffer.take()
+
+
 @pytest.mark.parametrize("codec", [Codec, Half, Int8, lambda: VectorQuantizer(5, 2), lambda: VectorQuantizer(256, 8)])
 @pytest.mark.parametrize("shape", [(8, 5, 7), (16,)])
 def test_messages_have_the_bytes_that_are_predicted(codec, shape):
