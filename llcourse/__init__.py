@@ -22,7 +22,7 @@ __version__ = "0.1.0"
 _MODULES = ("borders", "cost", "course", "data", "heads", "measure", "networks", "objectives", "panels", "plots",
             "reach", "reproduce", "schedules", "timeline", "wiring")
 _NAMES = {"LocalNetwork": "local", "Recipe": "recipe", "History": "history", "Run": "training", "train": "training",
-          "recalibrate": "recalibration",
+          "recalibrate": "recalibration", "front": "fronts",
           "NonFiniteLoss": "epoch", "table": "tables"}
 
 

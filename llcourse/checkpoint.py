@@ -32,7 +32,7 @@ def load(path, device):
 
 def digest(net):
     """Changes with all that a network is made of but its weights: layers, settings, wiring, parameters' shapes."""
-    parts = [repr(net), repr(net.wiring)]
+    parts = [repr(net), repr(net.wiring), repr(net.weights)]
     for name, module in net.named_modules():
         settings = {k: v for k, v in vars(module).items() if k[0] != "_" and k != "training" and _plain(v)}
         parts.append(f"{name} {type(module).__name__} {sorted(settings.items())}")

@@ -25,7 +25,7 @@ class LocalNetwork(nn.Module):
     reach: a row a head, a column a module (default: every module its own loss).   objectives: one for all losses, or a
     list of one a head (see objectives.py; default: cross-entropy).   Parameters are shared with the modules given, not
     copied. `reach` and `objectives` can be set later, one line a method; `borders` too, a list of up to K entries: what
-    stands above each module, a borders.Border or None.
+    stands above each module, a borders.Border or None; and `weights`, a factor on each module's gradient.
 
     `precision` is the dtype to autocast the forward pass to, or None to leave autocast as it is found.
 
@@ -43,6 +43,7 @@ class LocalNetwork(nn.Module):
         self.body, self.heads = nn.ModuleList(body), nn.ModuleList(heads)
         self.precision = None
         self._plans, self._modules["borders"] = {}, nn.ModuleList([None] * self.K)
+        self.weights = [1.0] * self.K
         self._passed = [frozenset()] * self.K
         self.reach = reaches.local(self.K, len(heads)) if reach is None else reach
         self.objectives = CrossEntropy() if objectives is None else objectives
@@ -125,6 +126,18 @@ class LocalNetwork(nn.Module):
                     f"reach.local({self.K})")
 
     @property
+    def weights(self):
+        """What each module's gradient is multiplied by: K numbers above 0. What goes on to other modules is not."""
+        return self._weights
+
+    @weights.setter
+    def weights(self, given):
+        weights = tuple(map(float, given))
+        if len(weights) != self.K or not all(0 < weight < float("inf") for weight in weights):
+            raise ValueError(f"weights are {self.K} numbers above 0, one a module; got {given!r}")
+        self._weights = weights
+
+    @property
     def losses(self):
         """Indices of the losses that train something, if only a final head; the others are not computed."""
         return tuple(i for i in range(len(self.heads)) if i >= self.K or self._reach[i].any())
@@ -191,7 +204,7 @@ class LocalNetwork(nn.Module):
         """A LocalNetwork of f(module) and f(head) in place of each; all that is declared stays the same."""
         body, heads = [f(module) for module in self.body], [f(head) for head in self.heads]
         other = LocalNetwork(body, heads, self.reach, self.objectives, self.wiring)
-        other.borders, other.precision = list(self.borders), self.precision
+        other.borders, other.precision, other.weights = list(self.borders), self.precision, self.weights
         return other
 
     def unheld(self):

@@ -97,6 +97,18 @@ def overlapping(K, N):
     return check(((i >= N - 1) & (j <= i) & (j > i - N)).astype(int))
 
 
+def mean_weights(R):
+    """For each module 1 / the number of losses that train it: `net.weights` of these make gradients that add up a mean.
+
+    Where the windows of Laskin et al. (2020) overlap, a module gets the sum of several gradients, which under SGD is a
+    higher learning rate.
+
+    >>> mean_weights(overlapping(4, 2))
+    [1.0, 0.5, 0.5, 1.0]
+    """
+    return (1 / np.asarray(R).sum(axis=0)).tolist()
+
+
 def interlocking(K, N):
     """N-wise interlocking backprop: module j learns from loss min(j + N - 1, K) alone (Gomez et al. 2022, section 3).
 

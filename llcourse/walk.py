@@ -125,8 +125,10 @@ class TrainingWalk(Walk):
         messages = [message for i, message in self.inbox[step.cell] if i in wanted]
         if messages and not graph.unused:  # else their losses missed this turn, or do not depend on the cell
             message = messages[0] if len(messages) == 1 else sum(messages[1:], messages[0])
+            weight = self.net.weights[step.cell] if step.trains else 1.0
+            message = message if weight == 1 else message * weight
             for s, gradient in self.carry(graph, message, bool(step.trains), step.sources, step.last).items():
-                self.deliver(wanted[0], s, gradient)
+                self.deliver(wanted[0], s, gradient if weight == 1 or gradient is None else gradient / weight)
         if step.last:
             del self.inbox[step.cell]
             self.graphs.pop(step.cell, None)

@@ -4,8 +4,9 @@ from .cuts import cuts
 from .heads import heads
 from .messages import messages
 from .panel import Panel
+from .pipeline import pipeline
 from .reach import reach
 from .ticks import ticks
 from .timeline import timeline
 
-__all__ = ["Panel", "cuts", "heads", "messages", "reach", "ticks", "timeline"]
+__all__ = ["Panel", "cuts", "heads", "messages", "pipeline", "reach", "ticks", "timeline"]

@@ -25,8 +25,6 @@ def _draw(axes, method, K):
 def _say(method, K):
     chosen = reaches.METHODS[method]
     R, wiring = chosen(K), chosen.wiring(K)
-    period = timelines.batch_time(R, wiring=wiring)
-    one = timelines.simulate(R, 1, wiring=wiring)
-    busy = sum(task.end - task.start for task in one) / (R.shape[1] * period)
-    return (f"once in step: a batch every {period:g} units of time; "
+    busy = 1 - timelines.bubble(R, wiring=wiring)
+    return (f"once in step: a batch every {timelines.batch_time(R, wiring=wiring):g} units of time; "
             f"the workers are busy {100 * busy:.3g} % of it")

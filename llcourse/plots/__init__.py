@@ -4,6 +4,7 @@ Those called draw_... draw on an Axes that they are given; the figures, and the 
 """
 
 from .chains import chains, draw_chain
+from .fronts import draw_front, fronts
 from .gradients import gradients
 from .matrices import draw_matrix, matrix, methods, reach, reaches
 from .patches import patches
@@ -11,6 +12,7 @@ from .results import bars, by_module, curves, draw_bars, draw_lines, draw_stacke
 from .style import legend, module_colours, named
 from .timeline import draw_timeline, timeline
 
-__all__ = ["bars", "by_module", "chains", "curves", "draw_bars", "draw_chain", "draw_lines", "draw_matrix",
-           "draw_stacked", "draw_timeline", "gradients", "legend", "lines", "matrix", "methods", "module_colours",
-           "named", "patches", "reach", "reaches", "shares", "stacked", "timeline", "tradeoff"]
+__all__ = ["bars", "by_module", "chains", "curves", "draw_bars", "draw_chain", "draw_front", "draw_lines",
+           "draw_matrix", "draw_stacked", "draw_timeline", "fronts", "gradients", "legend", "lines", "matrix",
+           "methods", "module_colours", "named", "patches", "reach", "reaches", "shares", "stacked", "timeline",
+           "tradeoff"]

@@ -30,7 +30,7 @@ def lines(values, x, y):
 
 
 def _lines(lines, x, y, standin):
-    _refuse_nothing(lines)
+    refuse_nothing(lines)
     figure, axes = plt.subplots(figsize=(8, 3.4), layout="constrained")
     draw_lines(axes, lines)
     named(axes, x, y)
@@ -38,7 +38,7 @@ def _lines(lines, x, y, standin):
     return stamped(figure, standin)
 
 
-def _refuse_nothing(runs):
+def refuse_nothing(runs):
     """ValueError for an empty dict, as of a suite without a recorded run: an empty figure would say nothing."""
     if not runs:
         raise ValueError("no run to draw: run the cell that trains to its end first, or record the suite")
@@ -55,7 +55,7 @@ def draw_lines(axes, lines):
 
 def tradeoff(points, x_label, y_label="test accuracy (%)"):
     """Points with their names beside them, such as accuracy against cost. points: {name: (x, y)}."""
-    _refuse_nothing(points)
+    refuse_nothing(points)
     figure, axes = plt.subplots(figsize=(7, 3.8))
     for (x, y), marker, colour in zip(points.values(), cycle(MARKERS), colours()):
         axes.scatter(x, y, s=60, marker=marker, color=colour, edgecolor="0.15", linewidth=0.8, zorder=3)

@@ -10,10 +10,12 @@ from .style import LEAST, SMALL, ground, legend, named, room
 
 HUES = 8
 # Equal lightness within a kind: in grey every forward is light and every backward dark, whatever the batch.
-FORWARD, BACKWARD, FROZEN = sns.husl_palette(HUES, s=0.6, l=0.87), sns.husl_palette(HUES, s=0.85, l=0.48), "0.97"
+FORWARD, BACKWARD = sns.husl_palette(HUES, s=0.6, l=0.87), sns.husl_palette(HUES, s=0.85, l=0.48)
+WEIGHT, FROZEN = sns.husl_palette(HUES, s=0.7, l=0.68), "0.97"
 KINDS = {  # name, colours of the batches, the colour that stands for them in the legend, hatch, edge
     "forward": ("forward", FORWARD, "0.85", "", "white"),
     "backward": ("backward", BACKWARD, "0.42", "///", "white"),
+    "weight": ("weight gradient", WEIGHT, "0.65", "...", "white"),
     "repeat": ("frozen forward", [FROZEN], FROZEN, "", "0.55"),
     "update": ("update", FORWARD, "0.85", "", "white"),
 }

@@ -10,13 +10,14 @@ from .run import folder
 
 
 def runs(suite, epochs=None):
-    """{configuration's name: [the contents of its files, by seed]}; an empty list where none is recorded."""
-    found = {c.name: [] for c in suites.named(suite).configurations}
-    for file in sorted(folder(suite, epochs).glob("*.json")):
-        run = results.read(file)
-        if run["name"] in found:
-            found[run["name"]].append(run)
-    return {name: sorted(recorded, key=lambda run: run["seed"]) for name, recorded in found.items()}
+    """{configuration's name: [the contents of its files, by seed]}; an empty list where none is recorded.
+
+    All that the suite's table lists, runs of other suites beside its own included.
+    """
+    every = {name: [results.read(file) for file in sorted(folder(name, epochs).glob("*.json"))]
+             for name in {name for name, _ in suites.listed(suite)}}
+    return {c.name: sorted((run for run in every[name] if run["name"] == c.name), key=lambda run: run["seed"])
+            for name, c in suites.listed(suite)}
 
 
 def histories(suite, seed=0):
@@ -28,7 +29,7 @@ def histories(suite, seed=0):
 
 def _by_method(suite):
     """The configurations as a table lists them: method by method, K rising."""
-    configurations = suites.named(suite).configurations
+    configurations = [c for _, c in suites.listed(suite)]
     methods = list(dict.fromkeys(c.method for c in configurations))
     return sorted(configurations, key=lambda c: (methods.index(c.method), c.K))
 
@@ -47,7 +48,7 @@ def table(suite, epochs=None):
     spec, recorded = suites.named(suite), runs(suite, epochs)
     compared = any(c.published for c in spec.configurations)
     rows = [_row(c, recorded, compared) for c in _by_method(suite) if recorded[c.name]]
-    if not rows:
+    if not any(recorded[c.name] for c in spec.configurations):
         return Table([], notes=f"No run of {spec.title} is recorded yet: {_command(suite, epochs)}; published values: "
                                f"{spec.source}.")
     title = f"{spec.title}, {epochs or spec.epochs} epochs: test error (%)"
@@ -68,6 +69,20 @@ def _row(c, recorded, compared):
     return row
 
 
+def alignments(suite, K, epochs=None):
+    """Alignment with backprop after training (measure.alignment) of a suite's recorded runs with K modules, as a Table:
+    a column a module, means over the seeds."""
+    recorded, rows = runs(suite, epochs), []
+    for c in _by_method(suite):
+        measured = [run["alignment"] for run in recorded[c.name] if run.get("alignment")]
+        if c.K == K and measured:
+            means = np.mean(measured, axis=0)
+            rows.append({"method": c.method, "seeds": len(measured)} | {f"{j}": a for j, a in enumerate(means, 1)})
+    title = f"{suites.named(suite).title}, K = {K}: cosine with backprop's gradient, by module"
+    return Table(rows, title if rows else "", [] if rows else f"No alignment at K = {K} is recorded yet: "
+                                                            f"{_command(suite, epochs)}.")
+
+
 def _best(run):
     """Lowest error (%) of the last head over the epochs, chosen on the test images: a little too good."""
     accuracies = [row["accuracy"][-1] for row in run["history"]]
@@ -86,7 +101,7 @@ def _notes(suite, epochs, recorded, compared):
     if any(run["data"]["kind"] == "imagefolder" for run in every):
         yield ("the images were an ImageFolder copy of CIFAR-10 (see results/README.md): "
                "about a point can come from that")
-    if missing := [_label(c) for c in _by_method(suite) if not recorded[c.name]]:
+    if missing := [_label(c) for c in _by_method(suite) if c in spec.configurations and not recorded[c.name]]:
         yield f"not recorded yet: {'; '.join(missing)}: {_command(suite, epochs)}"
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 import torch
 
-from .. import data, interrupts, memory, paths, results
+from .. import data, interrupts, measure, memory, paths, results
 from ..epoch import freeze
 from ..timing import round_robin
 from ..training import Run
@@ -124,6 +124,7 @@ def record(job, configuration, run):
         "threads": job.threads,
         "history": rows,
         "error": round(100 - rows[-1]["accuracy"][-1], 2),
+        "alignment": None if any(run.net.borders) else _rounded(measure.alignment(run.net, images), 4),
         "minutes": round(sum(row["seconds"] for row in rows) / 60, 2),
         "peak_memory_mb": None if peak is None else round(peak / 2**20),
     }

@@ -45,6 +45,8 @@ class Suite:
 
     network: a function without arguments that makes a networks.Network.   images: what data.Images.prepared gets.
     differs: what is still not as in the authors' code, a sentence, empty where there is none to be compared with.
+    beside: (suite, name of a configuration) of runs made elsewhere, on the same network, recipe and epochs, that the
+    table has too.
     """
 
     title: str
@@ -55,6 +57,7 @@ class Suite:
     source: str
     images: dict = field(default_factory=dict)
     differs: str = ""
+    beside: tuple = ()
 
     def make(self, configuration):
         """The network of a configuration, cut: a LocalNetwork."""
@@ -84,8 +87,21 @@ def named(name):
     return SUITES[name]
 
 
+def listed(name):
+    """[(suite's name, Configuration), ...]: what a suite's table lists, first what was made beside it."""
+    suite = named(name)
+    return [(other, named(other).configuration(c)) for other, c in suite.beside] + [
+        (name, c) for c in suite.configurations]
+
+
 INFOPRO = "InfoPro (Wang et al. 2021), table 2: mean and standard deviation of five runs"
 SHORT = "none, this is a scale made for two CPU cores"
+BACKPROP, DGL = ("dgl-short", "backprop"), ("dgl-short", "dgl-k4-1c2f")
+
+
+def _interlocking(K, N):
+    return Configuration(f"Interlocking, {N}-wise", K, "1c2f", partial(reach.interlocking, N=N))
+
 
 def _asynchronous(M, S=1):
     """Module 3 of 4 slowed by S, buffers of M batches."""
@@ -129,14 +145,21 @@ SUITES = {
          Configuration("DGL", 2, "1c2f"),
          Configuration("Random prefix", 4, "1c2f", schedule="last only")),
         SHORT),
-    "async-short": Suite(  # dgl-short has synchronous DGL, K = 4, and the random prefix
+    "async-short": Suite(
         "ResNet-20, CIFAR-10", partial(networks.resnet, 20), Recipe(precision="bfloat16"), 20,
         (_asynchronous(10), _asynchronous(10, S=5), _asynchronous(1),
          Configuration("DGL, codes of 256 x 16", 4, "1c2f", border=partial(VectorQuantizer, 256, 16)),
          _asynchronous(10, S=2), _asynchronous(30),
          Configuration("DGL, codes of 256 x 4", 4, "1c2f", border=partial(VectorQuantizer, 256, 4)),
          _asynchronous(5), _asynchronous(10, S=1.2)),
-        SHORT),
+        SHORT, beside=(BACKPROP, DGL)),
+    "interlocking-short": Suite(  # chunked is DGL at K = 2, but for the seeds of its heads
+        "ResNet-20, CIFAR-10", partial(networks.resnet, 20), Recipe(precision="bfloat16"), 20,
+        (_interlocking(4, 2), _interlocking(4, 3), _interlocking(10, 2), _interlocking(10, 4),
+         Configuration("Overlapping, 2-wide", 4, "1c2f", partial(reach.overlapping, N=2)),
+         _interlocking(4, 1), _interlocking(10, 1),
+         Configuration("Chunked, 2 modules", 4, "1c2f", partial(reach.chunked, N=2)), _interlocking(4, 4)),
+        SHORT, beside=(BACKPROP, ("dgl-short", "dgl-k2-1c2f"), DGL, ("dgl-short", "dgl-k10-1c2f"))),
     "dgl-short-float32": Suite(
         "ResNet-20, CIFAR-10", partial(networks.resnet, 20), Recipe(precision="float32"), 20,
         (Configuration("Backprop"), Configuration("DGL", 4, "1c2f")), SHORT),

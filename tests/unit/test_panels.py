@@ -10,12 +10,13 @@ import torch
 from llcourse import heads, panels, reach
 
 PANELS = {"reach": panels.reach, "timeline": panels.timeline, "heads": panels.heads, "cuts": panels.cuts,
-          "ticks": panels.ticks, "messages": panels.messages}
+          "ticks": panels.ticks, "messages": panels.messages, "pipeline": panels.pipeline}
 STRIPS = {"reach": [{"method": "Chunked, 2 modules"}, {"method": "Deep supervision"}],
           "ticks": [{"S": 1}, {"S": 5}],
           "timeline": [{"method": "Backprop"}, {"method": "Chunked, 2 modules"}],
           "heads": [{"head": "mlp"}, {"head": "cnn"}], "cuts": [{"K": 2}, {"K": 16}],
-          "messages": [{"Kc": 16}, {"Kc": 1024}]}
+          "messages": [{"Kc": 16}, {"Kc": 1024}],
+          "pipeline": [{"pipeline": "GPipe"}, {"pipeline": "ZB-H1"}]}
 panel_names = pytest.mark.parametrize("name", PANELS)
 
 
@@ -60,7 +61,7 @@ def test_a_strip_draws_each_setting_on_axes_of_its_own_under_one_legend(name):
     assert [axes.get_title(loc) for axes in figure.axes for loc in ("left", "center") if axes.get_title(loc)] == [
         f"{setting} = {value}" for chosen in STRIPS[name] for setting, value in chosen.items()]
     labels = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
-    assert len(labels) == len(set(labels)) and bool(labels) == (name in ("timeline", "cuts", "ticks"))
+    assert len(labels) == len(set(labels)) and bool(labels) == (name in ("timeline", "cuts", "ticks", "pipeline"))
 
 
 def test_a_strip_says_what_its_pictures_share_and_titles_them_by_what_differs():
@@ -211,3 +212,12 @@ def test_every_message_can_be_drawn():
     for features in panel.controls["features"].options:
         for Kc, D in ((2, 1), (1024, 16)):
             assert "times fewer" in panel.set(Kc=Kc, D=D, features=features)
+
+
+def test_the_pipeline_panel_says_what_formulas_say():
+    panel = panels.pipeline()
+    assert "every 4.12 units of time, the workers idle 27.3 % of it" in panel.text.value  # 3 x 11 / 8, 3 / 11
+    assert "kept by workers 1 to 4: 4, 3, 2, 1" in panel.text.value
+    assert "every 3 units of time, the workers idle 0 %" in panel.set(N=1)
+    assert "kept by workers 1 to 4: 1, 1, 1, 1" in panel.text.value
+    assert panel.text_at(N=8) == panel.text_at(N=4)  # no window is wider than the network

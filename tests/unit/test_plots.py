@@ -95,6 +95,7 @@ RUNS = {f"K = {K}": History([{"accuracy": [K + 1.0, 2.0 * K]}, {"accuracy": [K +
 POINTS = {"linear": (2.8, 38.0), "mlp": (2.8, 41.0), "mlp-sr": (2.8, 34.3), "cnn": (5.0, 40.0),
           "backprop, 3 epochs": (3, 41.4), "backprop, 8 epochs": (8, 51.7)}  # as in chapter 02
 CROWD = {f"a long name, point {n}": (1 + 0.01 * n, 40 + 0.1 * (n % 3)) for n in range(7)} | {"far": (9, 90)}
+FAMILIES = {"Backprop": [(1, 50), (2, 60), (4, 70)], "DGL": [(0.5, 40), (1.5, 55), (4, 60)]}
 GREEDY = timeline.sequential(2, 1)
 PATCHES = {f"Kc = {Kc}": (np.random.default_rng(0).random((Kc, 8, 8, 3)), np.full(Kc, 100 / Kc)) for Kc in (4, 16)}
 FIGURES = {
@@ -104,6 +105,9 @@ FIGURES = {
     "patches": lambda: plots.patches(PATCHES),
     "tradeoff": lambda: plots.tradeoff(POINTS, "cost"),
     "crowd": lambda: plots.tradeoff(CROWD, "cost"),
+    "fronts": lambda: plots.fronts({"MACs": FAMILIES, "time on K workers": FAMILIES}),
+    "pipelines": lambda: plots.timeline({"ZB-H1": timeline.simulate(reach.backprop(4), 1, micro=4,
+                                                                   pipeline="ZB-H1")}, 4),
     "bars": lambda: plots.bars({"module 1": 15.2, "module 2": 23.5}, "MiB", note="{:.1f}"),
     "shares": lambda: plots.shares({"freshest": {0: 70, 1: 20, 2: 10}, "authors": {0: 30, 9: 70}}, "staleness"),
     "ticks": lambda: plots.timeline({"two": timeline.asynchronous([(0,), (1,), (0,), (1,)], 2, 2)[0]}, 2),
@@ -270,7 +274,8 @@ def test_a_patch_a_code_each_with_its_share():
     assert np.array_equal(shown[0].images[0].get_array(), PATCHES["Kc = 4"][0][0])
 
 
-@pytest.mark.parametrize("draw", [plots.curves, plots.by_module, lambda none: plots.tradeoff(none, "cost"),
+@pytest.mark.parametrize("draw", [plots.curves, plots.by_module, plots.fronts,
+                                  lambda none: plots.tradeoff(none, "cost"),
                                   lambda none: plots.lines(none, "epoch", "error")])
 def test_nothing_to_draw_is_said_before_a_figure_is_made(draw):
     before = plt.get_fignums()
@@ -283,3 +288,12 @@ def test_shares_are_percent_on_shared_axes():
     first, second = plots.shares({"a": {0: 3, 2: 1}, "b": {5: 10}}, "staleness").axes
     assert [(round(bar.get_x() + 0.4), bar.get_height()) for bar in first.patches] == [(0, 75), (2, 25)]
     assert second.get_ylim() == first.get_ylim() and second.get_xlim() == first.get_xlim()
+
+
+def test_the_front_is_drawn_as_stairs_through_its_points():
+    axes = plots.fronts({"MACs": FAMILIES}).axes[0]
+    stairs = next(line for line in axes.lines if line.get_label() == "front")
+    assert stairs.get_drawstyle() == "steps-post"
+    assert list(zip(*stairs.get_data()))[:-1] == [(0.5, 40), (1, 50), (1.5, 55), (2, 60), (4, 70)]
+    filled = {tuple(dots.get_offsets()[0]): dots.get_sizes()[0] for dots in axes.collections if len(dots.get_offsets())}
+    assert {at for at, size in filled.items() if size == 60} == {(0.5, 40), (1, 50), (1.5, 55), (2, 60), (4, 70)}

@@ -196,6 +196,28 @@ def test_the_table_shows_what_is_recorded_and_names_the_rest(tiny):
     assert list(reproduce.histories("tiny")) == ["Backprop", "DGL, K = 2, linear", "Sequential greedy, K = 2, linear"]
 
 
+def test_alignments_are_means_over_the_runs_that_have_them(tiny):
+    assert "No alignment at K = 2 is recorded yet" in str(reproduce.alignments("tiny", 2))
+    for seed, measured in enumerate(([0.25, 1.0], [0.75, 1.0], None)):
+        rewritten(job(seed=seed), alignment=measured)
+    run.execute(job("sequential-greedy-k2-linear"))
+    measured = results.read(job("sequential-greedy-k2-linear").file)["alignment"]
+    assert len(measured) == 2 and -1 <= measured[0] < measured[1] == 1  # the last module's loss is backprop's
+    rows = reproduce.alignments("tiny", 2).rows
+    assert rows[0] == {"method": "DGL", "seeds": 2, "1": 0.5, "2": 1.0} and rows[1]["1"] == measured[0]
+
+
+def test_runs_made_beside_a_suite_stand_in_its_table(tiny, monkeypatch):
+    beside = replace(TINY, configurations=(Configuration("Backprop"),), beside=(("tiny", "dgl-k2-linear"),))
+    monkeypatch.setitem(suites.SUITES, "beside", beside)
+    run.execute(job())
+    assert "No run of tiny is recorded yet" in str(reproduce.table("beside"))
+    run.execute(replace(job("backprop"), suite="beside"))
+    shown = reproduce.table("beside")
+    assert [row["method"] for row in shown.rows] == ["DGL", "Backprop"] and "not recorded" not in str(shown)
+    assert shown.rows[0]["gap"] is not None
+
+
 def test_a_table_without_published_values_has_no_columns_for_them(tiny, monkeypatch):
     monkeypatch.setitem(suites.SUITES, "tiny", replace(TINY, configurations=(Configuration("Backprop"),)))
     run.execute(job("backprop"))

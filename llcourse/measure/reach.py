@@ -1,4 +1,4 @@
-"""Measuring what a method does: the reach that autograd shows, gradients with their sizes, scores, bytes kept."""
+"""The reach that autograd shows, gradients with their sizes."""
 
 from copy import deepcopy
 from dataclasses import dataclass
@@ -7,13 +7,9 @@ from functools import partial
 import numpy as np
 import torch
 
-from .cell import taken
-from .local import LocalNetwork
-from .memory import SavedBytes, saved_bytes
-from .walk import TrainingWalk
-
-__all__ = ["MeasuredReach", "SavedBytes", "reach", "saved_bytes", "score"]
-
+from ..cell import taken
+from ..local import LocalNetwork
+from ..walk import TrainingWalk
 
 LONGEST = 1000  # batches that borders may take to be filled
 
@@ -183,24 +179,3 @@ def _children(model):
     """The model's children as parts, and as "(itself)" the parameters that it holds directly."""
     own = torch.nn.ParameterDict({name: p for name, p in model.named_parameters(recurse=False)})
     return {**({"(itself)": own} if len(own) else {}), **dict(model.named_children())}
-
-
-@torch.no_grad()
-def score(net, data, heads=None):
-    """The data's score (for images: test accuracy in percent) of every head, from one pass: a list, one a head.
-
-    heads: indices to measure (default: those that are trained); the others are None.
-    """
-    modes = {module: module.training for module in net.modules()}
-    heads = net.losses if heads is None else tuple(heads)
-    total, seen = {i: 0.0 for i in heads}, 0
-    try:
-        net.eval()
-        for x, y in data.test_batches(500 if data.device.type == "cpu" else 2000):
-            seen += len(y)
-            for i, logits in net.logits(x, heads).items():
-                total[i] = total[i] + data.score(logits, y).sum()
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
-    return [float(total[i]) / seen if i in heads else None for i in range(len(net.heads))]

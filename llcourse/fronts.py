@@ -1,0 +1,18 @@
+"""Pareto fronts: of several things that cost and are good for something, those that no other makes pointless."""
+
+
+def front(points):
+    """The names on the front, cheapest first: none other is at least as good and costs no more.
+
+    points: {name: (cost, quality)}: a lower cost and a higher quality are better. Of points that are equal in both, all
+    are on the front or none. Raises ValueError for a NaN, which is neither better nor worse than anything.
+
+    >>> front({"small": (1, 60), "large": (3, 70), "slow": (4, 65)})
+    ['small', 'large']
+    """
+    for name, values in points.items():
+        if any(value != value for value in values):
+            raise ValueError(f"{name!r} has a cost or quality that is not a number: {values}")
+    best = {name: (cost, quality) for name, (cost, quality) in points.items()
+            if not any(c <= cost and q >= quality and (c, q) != (cost, quality) for c, q in points.values())}
+    return sorted(best, key=lambda name: best[name])

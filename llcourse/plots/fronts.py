@@ -1,0 +1,46 @@
+"""What quality costs: points of several methods, and the Pareto front that they leave."""
+
+from itertools import cycle
+
+import matplotlib.pyplot as plt
+from matplotlib.ticker import LogLocator, StrMethodFormatter
+
+from .. import data
+from ..fronts import front
+from .results import refuse_nothing
+from .style import MARKERS, colours, ground, legend, named, stamped
+
+
+def fronts(costs, quality="test accuracy (%)"):
+    """One Axes a kind of cost, all with the same quality. costs: {what it costs: {method: [(cost, quality), ...]}}.
+
+    The stairs are the front: at every cost the best that it buys, whatever the method; its points stand out.
+    """
+    refuse_nothing(costs)
+    figure, every = plt.subplots(1, len(costs), figsize=(9, 3.4), sharey=True, squeeze=False, layout="constrained")
+    for axes, (cost, methods) in zip(every.flat, costs.items()):
+        draw_front(axes, methods)
+        named(axes, cost, quality)
+        axes.label_outer()
+    legend(figure, loc="outside lower center", ncols=4)
+    return stamped(figure, data.standin_in_use())  # points have no source of their own
+
+
+def draw_front(axes, methods):
+    """Draw {method: [(cost, quality), ...]} on an Axes, costs doubling from mark to mark, with the front as stairs."""
+    points = {(name, n): point for name, several in methods.items() for n, point in enumerate(several)}
+    best = front(points)
+    axes.set_xscale("log", base=2)
+    for (name, several), marker, colour in zip(methods.items(), cycle(MARKERS), colours()):
+        for n, (x, y) in enumerate(several):
+            on = (name, n) in best
+            axes.scatter(x, y, s=60 if on else 26, marker=marker, color=colour if on else "white",
+                         edgecolor="0.15" if on else colour, linewidth=0.8 if on else 1.2, zorder=3)
+        axes.scatter([], [], s=40, marker=marker, color=colour, edgecolor="0.15", linewidth=0.8, label=name)
+    stairs = [points[key] for key in best]
+    axes.step(*zip(*stairs, (axes.get_xlim()[1], stairs[-1][1])), where="post", color="0.35", linewidth=1.4,
+              label="front", zorder=2)
+    axes.xaxis.set_major_locator(LogLocator(base=2, numticks=8))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.minorticks_off()
+    ground(axes, "both")
