@@ -47,7 +47,8 @@ def epoch(run, bar, stop):
     by_loss = [[step[i] for step in values if i in step] for i in range(len(net.heads))]
     return {"epoch": len(run.history.rows) + 1, "phase": number,
             "loss": [torch.stack(steps).mean().item() if steps else None for steps in by_loss],
-            run.history.score: score, "seconds": time.perf_counter() - began}
+            run.history.score: score, **{name: look(net, run.images) for name, look in run.watch.items()},
+            "seconds": time.perf_counter() - began}
 
 
 def freeze(net, phase):

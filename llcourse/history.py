@@ -9,7 +9,7 @@ class History:
 
     Keys of a row: epoch (from 1), phase (from 0), loss (K mean training losses), the data's score (for images accuracy:
     K test accuracies of the heads in percent), seconds. None stands for a loss that was not computed and a head that
-    was not yet trained.   standin: whether the images were generated ones; figures say so.   score: the name of the
+    was not yet trained. What a run was told to watch stands beside them.   standin: whether the images were generated ones; figures say so.   score: the name of the
     score.
 
     >>> history = History([{"epoch": 1, "phase": 0, "loss": [2.1, 2.0], "accuracy": [21.5, 25.0], "seconds": 3.2}])

@@ -29,9 +29,11 @@ class Run:
     Every random choice of an epoch follows from (seed, epoch), so a resumed run repeats an uninterrupted one bit for
     bit. Moves `net` to the images' device and to channels_last. fast: compile the modules and, on a GPU, replay each
     step as a CUDA graph (see steps.FastStep): worth its minute of preparation on a GPU where a run takes many.
+    watch: {name: function (net, images) -> number or list of numbers}, such as {"alignment": measure.alignment}: what
+    it returns at the end of an epoch stands in the history's row under that name.
     """
 
-    def __init__(self, net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, fast=False):
+    def __init__(self, net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, fast=False, watch=None):
         if epochs < 1:
             raise ValueError(f"training takes at least one epoch; got epochs = {epochs}")
         if images.train_size < 2:
@@ -49,13 +51,16 @@ class Run:
         self.epochs = sum(phase.epochs for phase in self.phases)
         self.steps_per_epoch = math.ceil((images.train_size - 1) / self.recipe.batch)  # a last batch of one is left out
         self.history = History(standin=images.standin, score=images.score.name)
+        self.watch = dict(watch or {})
+        if taken := self.watch.keys() & {"epoch", "phase", "loss", self.history.score, "seconds"}:
+            raise ValueError(f"a row of the history has {', '.join(sorted(taken))} already: watch under another name")
         self.step = (FastStep if fast else EagerStep)(net, self.recipe)
         self.updates = torch.zeros(len(net.heads), dtype=torch.long)  # of each cell, since its phase began
         self.config = {
             "epochs": epochs, "schedule": str(schedule), "seed": self.seed,
             "recipe": json.loads(json.dumps(asdict(self.recipe))),
             "fast": fast, "precision": str(net.precision), "device": self.device.type, "reach": net.reach.tolist(),
-            "images": images.digest(), "network": checkpoints.digest(net)}
+            "images": images.digest(), "network": checkpoints.digest(net), "watch": sorted(self.watch)}
         self._made_of, self._network = [*net.modules(), *net.parameters()], self.config["network"]
 
     def _refuse_changes(self):
@@ -143,15 +148,15 @@ class Run:
 
 
 def train(net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, checkpoint=None, fast=False,
-          label=None):
+          label=None, watch=None):
     """Train `net` on `images`; return its History.
 
     epochs: how long each module trains (sequential schedules take K times as many).   schedule: a name in
     schedules.SCHEDULES, or such a function, as schedules.Asynchronous(slowdown=(1, 1, 2)).   recipe: a Recipe.
     checkpoint: a file to save to at ends of epochs; if it is there already, the run goes on from it: after an
     interrupt, the same call resumes. (Without a file: run = Run(...), run.fit(), and run.fit() again.)   fast: compiled
-    and captured steps, see Run.   label: what stands before the progress bar (default: method and K). Raises
-    NonFiniteLoss, CheckpointError, ValueError.
+    and captured steps, see Run.   label: what stands before the progress bar (default: method and K).   watch: what
+    else the history keeps of each epoch, see Run. Raises NonFiniteLoss, CheckpointError, ValueError.
 
     >>> from llcourse import data, networks
     >>> net = networks.resnet(8, width=4).cut(2)
@@ -159,7 +164,7 @@ def train(net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, c
     >>> history.column("epoch"), len(history.accuracies)
     ([1, 2], 2)
     """
-    run = Run(net, images, epochs, schedule=schedule, recipe=recipe, seed=seed, fast=fast)
+    run = Run(net, images, epochs, schedule=schedule, recipe=recipe, seed=seed, fast=fast, watch=watch)
     if checkpoint and Path(checkpoint).exists():
         run.load(checkpoint)
     return run._fit(checkpoint, label, "run again from where the network is made")  # it keeps what it learnt

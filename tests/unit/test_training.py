@@ -246,6 +246,17 @@ def test_modules_may_share_a_head(images, tmp_path):
     assert same(weights(net), weights(again))
 
 
+def test_what_is_watched_stands_in_every_row_and_disturbs_nothing(images):
+    plain, watched = network(method=reach.local(2)), network(method=reach.local(2))
+    expected = train(plain, images, 2, recipe=PLAIN)
+    history = train(watched, images, 2, recipe=PLAIN, watch={"alignment": measure.alignment})
+    assert same(weights(plain), weights(watched)) and len(history.column("alignment", 0)) == 2
+    assert history.rows[-1]["alignment"] == measure.alignment(watched, images)
+    assert [{k: v for k, v in row.items() if k != "alignment"} for row in rows(history)] == rows(expected)
+    with pytest.raises(ValueError, match="has loss already"):
+        train(network(), images, 1, watch={"loss": measure.alignment})
+
+
 def test_numbers_of_numpy_will_do(images, tmp_path):
     recipe = Recipe(batch=np.int64(24), lr=np.float64(0.05), augment=False, precision="float32")
     train(ours := network(), images, 1, recipe=recipe, seed=np.int64(1), checkpoint=tmp_path / "run.safetensors")
