@@ -53,7 +53,7 @@ def draw_timeline(axes, tasks, K, span, title=""):
             axes.barh(task.worker + 1, task.end - task.start, left=task.start, height=0.8, color=colour, hatch=hatch,
                       edgecolor=edge, linewidth=0.5)
             _write(axes, str(task.batch + 1), (task.start, min(task.end, span)), task.worker + 1, LEAST,
-                   color="white" if hatch else "0.15",
+                   color="white" if task.kind == "backward" else "0.15",
                    bbox={"facecolor": colour, "edgecolor": "none", "pad": 0.3})  # no hatch through the number
     for kind, (name, _, colour, hatch, edge) in KINDS.items():
         if any(task.kind == kind for task in tasks):  # an empty bar for the legend, of no batch's colour
