@@ -210,6 +210,10 @@ def test_checkpoints_of_other_runs_and_broken_files_are_refused(images, tmp_path
     train(network(), images, 1, recipe=PLAIN, checkpoint=file)
     with pytest.raises(CheckpointError, match="seed: 0 there, 1 here"):
         train(network(), images, 1, recipe=PLAIN, seed=1, checkpoint=file)
+    weighted = network()
+    weighted.weights = [1, 0.5]
+    with pytest.raises(CheckpointError, match="network: "):
+        train(weighted, images, 1, recipe=PLAIN, checkpoint=file)
     images.train_x[0] += 1
     with pytest.raises(CheckpointError, match="images: "):
         train(network(), images, 1, recipe=PLAIN, checkpoint=file)
