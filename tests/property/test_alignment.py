@@ -81,8 +81,8 @@ def test_alignment_reads_an_image_set_and_leaves_borders_out_of_backprop(images)
     plain = measure.alignment(net, images)
     net.borders = [borders.ReplayBuffer(3)]
     assert measure.alignment(net, images) == pytest.approx(plain) and -1 <= plain[0] < 1 == pytest.approx(plain[1])
-    net.borders = [borders.Half()]
-    assert measure.alignment(net, images) == pytest.approx(plain, abs=0.02)  # backprop's reaches module 1 none the less
+    net.borders = [borders.VectorQuantizer(4, 2)]
+    assert not math.isnan(measure.alignment(net, images)[0])  # backprop's gradient reaches module 1 none the less
 
 
 def test_a_module_that_gets_no_gradient_has_no_alignment():
