@@ -120,13 +120,3 @@ def test_weights_that_cannot_be():
             net.weights = wrong
     net.weights = [1, 2, 3]
     assert net.mapped(lambda part: part).weights == (1.0, 2.0, 3.0)
-
-
-def test_what_a_step_takes_is_what_its_parts_take():
-    """In order of size: a module that does the work of eight takes longer than the others, and all add up."""
-    torch.manual_seed(0)
-    net = networks.resnet(8, width=8).cut(4, "1c2f", reach.interlocking(4, 2))
-    times = measure.module_times(net, (torch.randn(64, 3, 32, 32), torch.randint(10, (64,))), rounds=3)
-    assert set(times) == {"head", "forward", "vjp", "weight"} and all(len(of) == 4 for of in times.values())
-    assert times["head"][0] == 0 and all(t > 0 for kind in ("forward", "vjp") for t in times[kind])
-    assert all(t >= 0 for t in times["weight"]) and times["weight"][0] > 0
