@@ -8,9 +8,9 @@ class History:
     """What a run did: `rows` holds one plain dict an epoch.
 
     Keys of a row: epoch (from 1), phase (from 0), loss (K mean training losses), the data's score (for images accuracy:
-    K test accuracies of the heads in percent), seconds. None stands for a loss that was not computed and a head that
-    was not yet trained. What a run was told to watch stands beside them.   standin: whether the images were generated ones; figures say so.   score: the name of the
-    score.
+    K test accuracies of the heads in percent), seconds; what the run was told to watch stands beside them. None stands
+    for a loss that was not computed and a head that was not yet trained.   standin: whether the images were generated
+    ones; figures say so.   score: the name of the score.
 
     >>> history = History([{"epoch": 1, "phase": 0, "loss": [2.1, 2.0], "accuracy": [21.5, 25.0], "seconds": 3.2}])
     >>> history.accuracy, history.column("loss", module=0)
