@@ -28,7 +28,7 @@ def front(answer):
 
 
 @exercise("7.3", title="Two networks, two plans", dots=3, minutes=15,
-          why="Whether local learning pays depends on the links between the workers, not on the method alone.",
+          why="Whether local learning pays depends on the links, not on the method alone.",
           hints=["Try backprop, N = K, and a small N on both kinds of links, and look at ms and MiB.",
                  "With latency 0: backprop. With latency 6: the smallest N that is allowed, and few micro-batches. "
                  "Both: eight workers.",
