@@ -7,7 +7,7 @@ from .stairs import front_right
 
 
 @exercise("7.1", title="Who waits, and how long", dots=2, minutes=10, numbers=True,
-          why="Against a good pipeline, what local learning saves in time is this share, and no more.",
+          why="Against a good pipeline, local learning saves this share of the time, and no more.",
           hints=["In step, a worker is busy for 3 m units a batch. How many more does it wait?",
                  "GPipe and 1F1B: K - 1 forward passes and K - 1 backward passes of 2 units. ZB-H1 fills all but K - 1 "
                  "units of it. Local: nobody waits.",
