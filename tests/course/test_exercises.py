@@ -17,6 +17,7 @@ from llcourse.course.solutions.ch00 import sealed_losses
 from llcourse.course.solutions.ch01 import far_but_fast, kept_for_backward, two_losses
 from llcourse.course.solutions.ch02 import forward_epochs
 from llcourse.course.solutions.ch05 import design, message_bytes
+from llcourse.course.solutions.ch07 import front, idle
 from tests.course.wrong_answers.ch00 import right
 from tests.course.wrong_answers.ch02 import phase
 from tests.course.wrong_answers.ch03 import step
@@ -93,6 +94,17 @@ class ByHand(nn.Module):
         return x.mean(dim=(2, 3)) @ self.weight + self.bias
 
 
+def stairs(points):
+    """From the cheapest on, all that are better than whatever is cheaper; by cost, the best alone."""
+    kept, best = [], float("-inf")
+    for cost in sorted({cost for cost, _ in points.values()}):
+        top = max(quality for c, quality in points.values() if c == cost)
+        if top > best:
+            kept += [name for name, point in points.items() if point == (cost, top)]
+            best = top
+    return kept
+
+
 def backward_with_clearing(module_input, output, parameters, message):
     for parameter in parameters:
         parameter.grad = None
@@ -119,7 +131,12 @@ OTHERWISE = [("0.1", 2), ("0.1", torch.tensor(2)), ("0.1", np.array([2])), ("0.1
              ("5.2", lambda *given: torch.tensor(message_bytes(*given))),
              ("5.2", lambda *given: Fraction(message_bytes(*given))),
              ("5.3", lambda borders, room: np.array(design(borders, room))),
-             ("5.3", lambda borders, room: torch.tensor([[128, 16], [128, 16], [64, 4]]))]
+             ("5.3", lambda borders, room: torch.tensor([[128, 16], [128, 16], [64, 4]])),
+             ("7.1", lambda *given: torch.tensor(idle(*given))),
+             ("7.1", lambda plan, K, m: 1 - {"local": 1, "ZB-H1": 3 * m / (3 * m + K - 1)}.get(plan, m / (m + K - 1))),
+             ("7.2", stairs), ("7.2", lambda points: tuple(front(points))),
+             ("7.2", lambda points: sorted(reversed(front(points)), key=lambda name: points[name][0])),
+             ("7.3", ((8, 8, 16, "ZB-H1"), [np.int64(8), torch.tensor(3), 2, "ZB-H1"]))]
 
 
 @pytest.mark.parametrize("id, answer", OTHERWISE)
