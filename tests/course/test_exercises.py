@@ -21,6 +21,7 @@ from tests.course.wrong_answers.ch00 import right
 from tests.course.wrong_answers.ch02 import phase
 from tests.course.wrong_answers.ch03 import step
 from tests.course.wrong_answers.ch05 import in_place, update
+from tests.course.wrong_answers.ch06 import by_backward, from_above
 from tests.guards.cards import stubs
 
 pytestmark = pytest.mark.usefixtures("small_trial")
@@ -119,7 +120,10 @@ OTHERWISE = [("0.1", 2), ("0.1", torch.tensor(2)), ("0.1", np.array([2])), ("0.1
              ("5.2", lambda *given: torch.tensor(message_bytes(*given))),
              ("5.2", lambda *given: Fraction(message_bytes(*given))),
              ("5.3", lambda borders, room: np.array(design(borders, room))),
-             ("5.3", lambda borders, room: torch.tensor([[128, 16], [128, 16], [64, 4]]))]
+             ("5.3", lambda borders, room: torch.tensor([[128, 16], [128, 16], [64, 4]])),
+             ("6.1", by_backward), ("6.2", from_above),
+             ("6.3", lambda K, N: torch.tensor(1 + (N - 1) * (K - N) / (3 * K))),
+             ("6.3", lambda K, N: 1 + Fraction((N - 1) * (K - N), 3 * K))]
 
 
 @pytest.mark.parametrize("id, answer", OTHERWISE)

@@ -38,3 +38,4 @@ def mended(answer):
                  "divide by 3 K."])
 def bill(answer):
     bill_right(answer)
+    return "and in one line it is 1 + (N - 1) (K - N) / (3 K): dearest where N is half of K + 1"

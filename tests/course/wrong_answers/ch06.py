@@ -108,6 +108,35 @@ def upside_down(body, heads, x, y):
         above, = torch.autograd.grad(h, leaf, own)
 
 
+def by_backward(j, h, leaf, parameters, messages, N):
+    """The solution of 6.1 in another style: backward() on what is kept apart by hand."""
+    sent = {}
+    for i in sorted(messages):
+        leaf.grad = None
+        for p in parameters:
+            p.grad = None
+        h.backward(messages[i], retain_graph=True)
+        if i - j < N - 1:
+            sent[i] = leaf.grad
+    return sent
+
+
+def from_above(body, heads, x, y):
+    """The solution of 6.2 in another style: the listing with its second loop turned round."""
+    leaves, outputs, own = [], [], []
+    for module, head in zip(body, heads):
+        leaves.append(x.detach().requires_grad_())
+        outputs.append(module(leaves[-1]))
+        x = outputs[-1].detach().requires_grad_()
+        own += torch.autograd.grad(loss := F.cross_entropy(head(x), y), x, retain_graph=True)
+        loss.backward()
+    for j in reversed(range(len(outputs))):
+        above = leaves[j + 1].grad if j + 1 < len(outputs) else own[j]
+        sent, = torch.autograd.grad(outputs[j], leaves[j], own[j], retain_graph=True)
+        outputs[j].backward(above)
+        leaves[j].grad = sent
+
+
 def broken(body, heads, x, y):
     """The listing of the chapter as it stands there."""
     leaves, outputs, own = [], [], []
