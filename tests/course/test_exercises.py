@@ -22,6 +22,7 @@ from tests.course.wrong_answers.ch00 import right
 from tests.course.wrong_answers.ch02 import phase
 from tests.course.wrong_answers.ch03 import step
 from tests.course.wrong_answers.ch05 import in_place, update
+from tests.course.wrong_answers.ch06 import by_backward, from_above
 from tests.guards.cards import stubs
 
 pytestmark = pytest.mark.usefixtures("small_trial")
@@ -132,6 +133,9 @@ OTHERWISE = [("0.1", 2), ("0.1", torch.tensor(2)), ("0.1", np.array([2])), ("0.1
              ("5.2", lambda *given: Fraction(message_bytes(*given))),
              ("5.3", lambda borders, room: np.array(design(borders, room))),
              ("5.3", lambda borders, room: torch.tensor([[128, 16], [128, 16], [64, 4]])),
+             ("6.1", by_backward), ("6.2", from_above),
+             ("6.3", lambda K, N: torch.tensor(1 + (N - 1) * (K - N) / (3 * K))),
+             ("6.3", lambda K, N: 1 + Fraction((N - 1) * (K - N), 3 * K)),
              ("7.1", lambda *given: torch.tensor(idle(*given))),
              ("7.1", lambda plan, K, m: 1 - {"local": 1, "ZB-H1": 3 * m / (3 * m + K - 1)}.get(plan, m / (m + K - 1))),
              ("7.2", stairs), ("7.2", lambda points: tuple(front(points))),
