@@ -19,7 +19,7 @@ def module_step(answer):
 
 
 @exercise("6.2", title="Two-wise, or so it says", dots=2, minutes=10, acts=True,
-          why="A fallback hides a missing message: the loss falls, the accuracy looks fair, and the method is another.",
+          why="A wrong reach raises no error: the loss falls, the accuracy looks fair, and the method is another.",
           hints=["Which loss trains module 1? Measure: zero all gradients, and see whether module 1's change if you "
                  "change head 1, or head 2.",
                  "A message is put into leaves[j].grad when module j goes back. Who asks for it, and when?",
@@ -29,7 +29,7 @@ def mended(answer):
 
 
 @exercise("6.3", title="What foresight costs", dots=3, minutes=15, numbers=True,
-          why="The dearest N lies in the middle: neither local learning nor backprop hands on what it does not use.",
+          why="A window costs compute that neither local learning nor backprop needs.",
           hints=["Every module runs forward and is trained: 3 K units for any N. Only passes that hand on without "
                  "training cost more. For N = 1 and N = K there are none.",
                  "Module j, from 2 to K, sees the losses from max(j, N) to min(j + N - 1, K). The farthest trains it. "
