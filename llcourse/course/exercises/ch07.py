@@ -7,7 +7,7 @@ from .stairs import front_right
 
 
 @exercise("7.1", title="Who waits, and how long", dots=2, minutes=10, numbers=True,
-          why="Against a good pipeline, local learning saves this share of the time, and no more.",
+          why="Where messages are free, local learning saves this share of the time, and no more.",
           hints=["In step, a worker is busy for 3 m units a batch. How many more does it wait?",
                  "GPipe and 1F1B: K - 1 forward passes and K - 1 backward passes of 2 units. ZB-H1 fills all but K - 1 "
                  "units of it. Local: nobody waits.",
@@ -28,7 +28,7 @@ def front(answer):
 
 
 @exercise("7.3", title="Two networks, two plans", dots=3, minutes=15,
-          why="Whether local learning pays depends on the links, not on the method alone.",
+          why="How far a gradient should travel depends on the links.",
           hints=["Try backprop, N = K, and a small N on both kinds of links, and look at ms and MiB.",
                  "With latency 0: backprop. With latency 6: the smallest N that is allowed, and few micro-batches. "
                  "Both: eight workers.",
