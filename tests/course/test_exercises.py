@@ -13,6 +13,7 @@ from torch import nn
 import llcourse
 from llcourse import reach
 from llcourse.course import chapters, checks, exercises, solutions
+from llcourse.course.exercises import planning
 from llcourse.course.solutions.ch00 import sealed_losses
 from llcourse.course.solutions.ch01 import far_but_fast, kept_for_backward, two_losses
 from llcourse.course.solutions.ch02 import forward_epochs
@@ -151,3 +152,8 @@ def test_a_right_answer_written_otherwise_passes(id, answer):
 def test_the_card_is_complete(item):
     exercise = item[1]
     assert exercise.title and exercise.why and exercise.hints and 1 <= exercise.dots <= 3 and exercise.minutes > 0
+
+
+def test_the_best_plans_that_advice_is_measured_by_are_the_best_there_are():
+    for latency, ms in zip(planning.LATENCIES, planning.BEST):
+        assert planning.best(latency)[0] == pytest.approx(ms)
