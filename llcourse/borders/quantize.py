@@ -136,13 +136,15 @@ class VectorQuantizer(Codec):
 def nearest(pixels, codebook):
     """The number of the nearest code, in Euclidean distance: (pixels, groups, D), (groups, Kc, D) -> (pixels, groups).
 
-    |x - c|^2 is least where x.c - |c|^2 / 2 is greatest: one matrix product, in blocks.
+    |x - c|^2 is least where x.c - |c|^2 / 2 is greatest: one matrix product, in blocks, and in float32 under autocast
+    too: in bfloat16 many codes would be equally near.
     """
     bias = -codebook.square().sum(-1).unsqueeze(1) / 2
     across, rows = codebook.transpose(1, 2), max(1, SCORES // (codebook.shape[0] * codebook.shape[1]))
     indices = torch.empty(pixels.shape[:2], dtype=torch.long, device=pixels.device)
-    for block, out in zip(pixels.split(rows), indices.split(rows)):
-        out.copy_(_argmax(torch.baddbmm(bias, block.transpose(0, 1), across)).T)
+    with torch.autocast(pixels.device.type, enabled=False):
+        for block, out in zip(pixels.split(rows), indices.split(rows)):
+            out.copy_(_argmax(torch.baddbmm(bias, block.transpose(0, 1), across)).T)
     return indices
 
 

@@ -60,6 +60,13 @@ def test_blocks_do_not_change_the_answer(monkeypatch):
     assert torch.equal(nearest(pixels, codebook), whole)
 
 
+def test_the_nearest_code_is_as_near_under_autocast():
+    pixels, codebook = torch.randn(500, 2, 4), torch.randn(2, 64, 4)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(nearest(pixels, codebook), torch.cdist(
+            pixels.transpose(0, 1).double(), codebook.double()).argmin(-1).T)
+
+
 def test_without_decay_an_update_is_a_step_of_k_means():
     quantizer = trained(VectorQuantizer(6, 4, decay=0, revive=0), C=8)
     quantizer.codebook[:, 0] = 100  # nobody's nearest: it stays
@@ -212,6 +219,16 @@ def test_training_and_evaluation_pass_the_codes(images):
     assert len(net.borders[0](h).movedim(1, -1).reshape(-1, 4).unique(dim=0)) <= 4
     logits, net.borders = net(x), []
     assert not torch.allclose(net(x), logits)
+
+
+@pytest.mark.parametrize("border", [lambda: VectorQuantizer(8, 4), Half, Int8,
+                                    lambda: ReplayBuffer(2, codec=VectorQuantizer(8, 4))])
+def test_messages_pass_in_bfloat16(images, border):
+    torch.manual_seed(0)
+    net = networks.resnet(8, width=4, classes=4, shape=(3, 16, 16)).cut(2, "linear")
+    net.borders = [border()]
+    history = train(net, images, 1, recipe=Recipe(batch=24, augment=False, precision="bfloat16"))
+    assert len(history.accuracies) == 2
 
 
 def test_settings_that_cannot_be():
