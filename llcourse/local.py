@@ -147,9 +147,15 @@ class LocalNetwork(nn.Module):
         return sorted({*losses, *self._reach[list(losses)].any(axis=0).nonzero()[0].tolist()})
 
     def parts(self):
-        """{"module 1": module, ..., "head 1": head, ...}: the names that measured reaches are reported in."""
-        return {f"module {j + 1}": m for j, m in enumerate(self.body)} | {
-            f"head {i + 1}": h for i, h in enumerate(self.heads)}
+        """{"module 1": module, ..., "head 1": head, ...}: the names that measured reaches are reported in.
+
+        A module that says which slices of its parameters are whose (groups.Grouped) is several: "module 1.1" and on.
+        """
+        modules = {}
+        for j, module in enumerate(self.body, start=1):
+            parts = module.parts() if hasattr(module, "parts") else None
+            modules |= {f"module {j}.{g + 1}": part for g, part in parts.items()} if parts else {f"module {j}": module}
+        return modules | {f"head {i + 1}": h for i, h in enumerate(self.heads)}
 
     def autocast(self):
         if self.precision is None:

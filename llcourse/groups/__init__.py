@@ -1,0 +1,11 @@
+"""Neuron groups: a network as K modules in depth times G groups in width, each cell with a loss of its own."""
+
+from .exchange import Exchange
+from .kernels import KERNELS, GroupedConv2d, GroupedLinear
+from .losses import PRESETS, GroupLosses, diversity
+from .ownership import Grouped, owned
+from .predictions import ensembles, score
+from .stacked import stack
+
+__all__ = ["KERNELS", "PRESETS", "Exchange", "GroupLosses", "Grouped", "GroupedConv2d", "GroupedLinear", "diversity",
+           "ensembles", "owned", "score", "stack"]
