@@ -26,9 +26,10 @@ def loop(x, weight, stride, padding, groups):
 
 def products(x, weight, stride, padding, groups):
     """Patches unfolded, and one batched matrix product over the groups."""
-    batch, side = len(x), [(n + 2 * p - k) // s + 1 for n, p, k, s in zip(x.shape[2:], padding, weight.shape[2:], stride)]
+    sides = zip(x.shape[2:], padding, weight.shape[2:], stride)
+    batch, map_ = len(x), [(n + 2 * p - k) // s + 1 for n, p, k, s in sides]
     patches = F.unfold(x, weight.shape[2:], padding=padding, stride=stride).unflatten(1, (groups, -1))
-    return (weight.flatten(1).unflatten(0, (groups, -1)) @ patches).view(batch, len(weight), *side)
+    return (weight.flatten(1).unflatten(0, (groups, -1)) @ patches).view(batch, len(weight), *map_)
 
 
 def vmapped(x, weight, stride, padding, groups):
@@ -73,8 +74,9 @@ class GroupedLinear(nn.Module):
         self.bias = nn.Parameter(torch.cat([layer.bias.detach() for layer in layers])) if bias else None
 
     def forward(self, x):
-        out = torch.einsum("bgi,goi->bgo", x.unflatten(1, (self.groups, -1)), self.weight.unflatten(0, (self.groups, -1)))
-        return out.flatten(1) if self.bias is None else out.flatten(1) + self.bias
+        weight = self.weight.unflatten(0, (self.groups, -1))
+        out = torch.einsum("bgi,goi->bgo", x.unflatten(1, (self.groups, -1)), weight).flatten(1)
+        return out if self.bias is None else out + self.bias
 
     def extra_repr(self):
         return f"{self.weight.shape[1]} -> {len(self.weight) // self.groups}, groups={self.groups}"

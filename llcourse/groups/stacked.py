@@ -28,8 +28,8 @@ def stack(heads):
 
 def _convolution(several):
     first, G = several[0], len(several)
-    made = GroupedConv2d(G * first.in_channels, G * first.out_channels, first.kernel_size, first.stride, first.padding, G)
-    return _filled(made, several)
+    return _filled(GroupedConv2d(G * first.in_channels, G * first.out_channels, first.kernel_size, first.stride,
+                                 first.padding, G), several)
 
 
 def _linear(several):
