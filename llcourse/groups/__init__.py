@@ -5,7 +5,8 @@ from .kernels import KERNELS, GroupedConv2d, GroupedLinear
 from .losses import PRESETS, GroupLosses, diversity
 from .ownership import Grouped, owned
 from .predictions import ensembles, score
-from .stacked import stack
+from .shared import SharedConv2d
+from .stacked import group_heads, stack
 
-__all__ = ["KERNELS", "PRESETS", "Exchange", "GroupLosses", "Grouped", "GroupedConv2d", "GroupedLinear", "diversity",
-           "ensembles", "owned", "score", "stack"]
+__all__ = ["KERNELS", "PRESETS", "Exchange", "GroupLosses", "Grouped", "GroupedConv2d", "GroupedLinear",
+           "SharedConv2d", "diversity", "ensembles", "group_heads", "owned", "score", "stack"]

@@ -7,7 +7,21 @@ import torch
 from torch import nn
 
 from ..heads import GlobalAverage
+from .exchange import Exchange
 from .kernels import GroupedConv2d, GroupedLinear
+from .shared import SharedConv2d
+
+
+def group_heads(C, G, share, make):
+    """The heads of a depth's G groups as one: (batch, C, H, W) -> (batch, G, classes), exchange included.
+
+    make: a function of the channels that a head sees -> nn.Sequential; called G times.
+    """
+    exchange = Exchange(C, G, share)
+    several = [make(exchange.n) for _ in range(G)]
+    if share == 1 and type(several[0][0]) is nn.Conv2d:
+        return nn.Sequential(SharedConv2d([head[0] for head in several]), *stack([head[1:] for head in several]))
+    return nn.Sequential(exchange, *stack(several))
 
 
 def stack(heads):

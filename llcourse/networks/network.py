@@ -102,9 +102,8 @@ class Network(nn.Module):
         body = [in_groups.Grouped(*blocks[start:end], G=G) for start, end in zip([0, *ends], ends)]
         for module in body:
             shape = count(module, shape).shape
-            exchange = in_groups.Exchange(shape[0], G, share)
-            several = [self._started(heads.make(head, (exchange.n, *shape[1:]), self.classes)) for _ in range(G)]
-            made.append(nn.Sequential(exchange, *in_groups.stack(several)))
+            made.append(in_groups.group_heads(shape[0], G, share, lambda n, side=shape[1:]: self._started(
+                heads.make(head, (n, *side), self.classes))))
         final = self._started(heads.make(head, shape, self.classes))
         losses = [*(in_groups.GroupLosses(G, preset) for _ in range(K)), objectives.CrossEntropy()]
         net = LocalNetwork(body, [*made, final], reaches.local(K, K + 1) if reach is None else reach, losses,

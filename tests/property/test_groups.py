@@ -203,6 +203,26 @@ def test_stacked_heads_are_the_heads_side_by_side(kind):
         groups.stack([nn.Sequential(nn.Dropout())] * 2)
 
 
+@pytest.mark.parametrize("stride, G", [(1, 2), (2, 4)])
+def test_shared_convolutions_give_gradients_to_owners_alone(stride, G):
+    """Against G convolutions of the input, all channels but the own detached."""
+    torch.manual_seed(0)
+    several = [nn.Conv2d(8, 6, 3, stride, 1, bias=False).double() for _ in range(G)]
+    shared, h = groups.SharedConv2d(several), torch.randn(3, 8, 6, 6).double()
+    a, b = h.clone().requires_grad_(), h.clone().requires_grad_()
+    outputs = []
+    for g, layer in enumerate(several):
+        parts = list(b.chunk(G, dim=1))
+        outputs.append(layer(torch.cat([part if i == g else part.detach() for i, part in enumerate(parts)], dim=1)))
+    expected, seen = torch.cat(outputs, dim=1), shared(a)
+    assert torch.allclose(seen, expected, atol=1e-12)
+    weight = torch.randn_like(expected)
+    (seen * weight).sum().backward()
+    (expected * weight).sum().backward()
+    assert torch.allclose(a.grad, b.grad, atol=1e-10)
+    assert torch.allclose(shared.weight.grad, torch.cat([layer.weight.grad for layer in several]), atol=1e-10)
+
+
 def test_diversity_by_hand():
     logits = torch.tensor([[[9.0, 1.0, 0.0], [9.0, 0.0, 1.0]]]).double()  # true class 0: the wrong ones e : 1 and 1 : e
     e = torch.tensor(1.0).double().exp()
