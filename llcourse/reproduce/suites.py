@@ -19,7 +19,8 @@ class Configuration:
     """One row of a suite's table.
 
     method: as printed.   K, head: how the network is cut.   reach: a function of K.   schedule: as Run takes it.
-    border: a function that makes what stands above each module but the last, or None.   published: (test error, its
+    border: a function that makes what stands above each module but the last, or None.   network, cut: what the suite's
+    network, and its `cut`, are given besides, such as groups.   published: (test error, its
     standard deviation) in percent, or None where no source has one.
     """
 
@@ -29,12 +30,14 @@ class Configuration:
     reach: Callable = reach.local
     schedule: str | Callable = "synchronous"
     border: Callable | None = None
+    network: dict = field(default_factory=dict)
+    cut: dict = field(default_factory=dict)
     published: tuple | None = None
 
     @property
     def name(self):
         """What its files are called: dgl-k4-1c2f. A network in one piece has no auxiliary head to name."""
-        cut = f" k{self.K} {self.head}" if self.K > 1 else ""
+        cut = f" k{self.K} {self.head}" if self.K > 1 or self.cut else ""
         return re.sub("[^a-z0-9]+", "-", f"{self.method}{cut}".lower())
 
 
@@ -62,7 +65,7 @@ class Suite:
     def make(self, configuration):
         """The network of a configuration, cut: a LocalNetwork."""
         c = configuration
-        net = self.network().cut(c.K, c.head, c.reach(c.K))
+        net = self.network(**c.network).cut(c.K, c.head, None if c.cut else c.reach(c.K), **c.cut)
         if c.border:
             net.borders = [c.border() for _ in range(c.K - 1)]
         return net
@@ -107,6 +110,12 @@ def _asynchronous(M, S=1):
     """Module 3 of 4 slowed by S, buffers of M batches."""
     return Configuration(f"Asynchronous, M = {M}, S = {S}", 4, "1c2f", schedule=Asynchronous((1, 1, S, 1)),
                          border=partial(ReplayBuffer, M))
+
+
+def _groups(K, G, diversity="none", published=None):
+    cut = {"groups": G} | ({} if diversity == "none" else {"diversity": diversity})
+    return Configuration(f"Groups, G = {G}{', diversity' if diversity != 'none' else ''}", K, "1c2f", cut=cut,
+                         published=published)
 
 
 SUITES = {
@@ -160,6 +169,14 @@ SUITES = {
          _interlocking(4, 1), _interlocking(10, 1),
          Configuration("Chunked, 2 modules", 4, "1c2f", partial(reach.chunked, N=2)), _interlocking(4, 4)),
         SHORT, beside=(BACKPROP, ("dgl-short", "dgl-k2-1c2f"), DGL, ("dgl-short", "dgl-k10-1c2f"))),
+    "groups-short": Suite(
+        "ResNet-20, CIFAR-10", partial(networks.resnet, 20), Recipe(precision="bfloat16"), 20,
+        (_groups(2, 2), _groups(2, 2, "paper"), _groups(4, 2), Configuration("Backprop, G = 2", network={"groups": 2}),
+         _groups(1, 2), _groups(2, 4), _groups(4, 4), _groups(1, 4),
+         Configuration("Backprop, width 11", network={"width": 11}),  # as many MACs as G = 2 in one piece
+         Configuration("DGL, width 8", 4, "1c2f", network={"width": 8}),  # a worker's cost is that of G = 2
+         _groups(2, 4, "paper"), Configuration("Backprop, G = 4", network={"groups": 4})),
+        SHORT, beside=(BACKPROP, ("dgl-short", "dgl-k2-1c2f"), DGL)),
     "dgl-short-float32": Suite(
         "ResNet-20, CIFAR-10", partial(networks.resnet, 20), Recipe(precision="float32"), 20,
         (Configuration("Backprop"), Configuration("DGL", 4, "1c2f")), SHORT),
