@@ -2,6 +2,7 @@
 
 import base64
 import html
+import io
 
 
 def show(figure, alt):
@@ -14,8 +15,17 @@ def show(figure, alt):
     from IPython.core.pylabtools import print_figure
     from IPython.display import display
 
-    png = base64.b64encode(print_figure(figure, "png", bbox_inches="tight")).decode()
+    png = base64.b64encode(_with_palette(print_figure(figure, "png", bbox_inches="tight"))).decode()
     image = f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{png}">'
     display({"image/png": png, "text/html": image, "text/plain": repr(figure)},
             metadata={"image/png": {"alt": alt}}, raw=True)
     plt.close(figure)
+
+
+def _with_palette(png):
+    """The same picture with at most 256 colours: a third of the bytes, and a chapter may have a megabyte."""
+    from PIL import Image
+
+    small = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(small, "png", optimize=True)
+    return small.getvalue()

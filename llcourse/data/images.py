@@ -65,6 +65,17 @@ class Images:
         return Images(self.name, self.train_x, self.train_y, self.test_x, self.test_y, self.classes, self.source,
                       mean or self.mean, std or self.std, padding or self.padding)
 
+    def random_labels(self, seed):
+        """The training images with their labels dealt out anew, for training and as the test set: what is scored on
+        them has been memorised.
+
+        Every class keeps its number of labels; the same seed deals the same. The images are shared, not copied.
+        """
+        dealt = torch.randperm(len(self.train_y), generator=torch.Generator().manual_seed(seed))
+        y = self.train_y[dealt.to(self.device)]
+        return Images(self.name, self.train_x, y, self.train_x, y, self.classes, self.source, self.mean, self.std,
+                      self.padding)
+
     def digest(self):
         """A short name for the contents: other images, the same in another order or prepared otherwise, have
         another."""

@@ -39,10 +39,10 @@ def alignment(net, batch):
     net = net.unheld()
     if hasattr(batch, "train_x"):
         batch = batch.normalize(batch.train_x[:IMAGES]), batch.train_y[:IMAGES]
-    with torch.random.fork_rng(devices=[]):
-        state = torch.get_rng_state()  # dropout and the like draw the same numbers twice
+    with torch.random.fork_rng(devices=[batch[0].device] if batch[0].is_cuda else []):
+        torch.manual_seed(0)
         own = _gradients(net, lambda: net.backward(*batch))
-        torch.set_rng_state(state)
+        torch.manual_seed(0)  # dropout and the like draw the same numbers twice
         net.borders = []
         whole = _gradients(net, lambda: _backprop(net, *batch))
     return [torch.nn.functional.cosine_similarity(a, b, dim=0, eps=0.0).item() for a, b in zip(own, whole)]

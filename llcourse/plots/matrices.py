@@ -56,9 +56,11 @@ def reach(declared, measured, title=""):
     return figure  # a property of the code, not of the images: no stand-in stamp
 
 
-def reaches(pairs):
-    """Several such pairs as one figure, the declared above the measured. pairs: {title: (declared, MeasuredReach)}."""
-    figure, axes = plt.subplots(2, len(pairs), figsize=(2.9 * len(pairs), 5.2), squeeze=False, layout="constrained")
+def reaches(pairs, width=2.9):
+    """Several such pairs as one figure, the declared above the measured. pairs: {title: (declared, MeasuredReach)};
+    width: of each, in inches."""
+    figure, axes = plt.subplots(2, len(pairs), figsize=(width * len(pairs), 2 * width - 0.6), squeeze=False,
+                                layout="constrained")
     for (title, (declared, measured)), (above, below) in zip(pairs.items(), axes.T):
         declared = np.asarray(declared)
         draw_matrix(above, declared, title)

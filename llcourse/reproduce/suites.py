@@ -162,7 +162,7 @@ SUITES = {
          Configuration("DGL, codes of 256 x 4", 4, "1c2f", border=partial(VectorQuantizer, 256, 4)),
          _asynchronous(5), _asynchronous(10, S=1.2)),
         SHORT, beside=(BACKPROP, DGL)),
-    "interlocking-short": Suite(  # chunked is DGL at K = 2, but for the seeds of its heads
+    "interlocking-short": Suite(  # chunked is DGL at K = 2, but for its border: behind block 2.1 instead of 2.0
         "ResNet-20, CIFAR-10", partial(networks.resnet, 20), Recipe(precision="bfloat16"), 20,
         (_interlocking(4, 2), _interlocking(4, 3), _interlocking(10, 2), _interlocking(10, 4),
          Configuration("Overlapping, 2-wide", 4, "1c2f", partial(reach.overlapping, N=2)),

@@ -32,5 +32,3 @@ def asynchronous(turns, K, M, tie="freshest", reuse=None):
             if k < K - 1:
                 held[k][buffers[k].write()] = batch
     return tasks, buffers
-
-

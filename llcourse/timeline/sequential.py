@@ -30,5 +30,3 @@ def sequential(K, batches_per_module, head=0):
             run(phase, "forward", b, phase, ready, 1)
             run(phase, "backward", b, phase, ready, 2 + (3 * head if phase < K - 1 else 0))
     return tasks
-
-

@@ -13,14 +13,17 @@ from torch import nn
 import llcourse
 from llcourse import reach
 from llcourse.course import chapters, checks, exercises, solutions
+from llcourse.course.exercises import planning
 from llcourse.course.solutions.ch00 import sealed_losses
 from llcourse.course.solutions.ch01 import far_but_fast, kept_for_backward, two_losses
 from llcourse.course.solutions.ch02 import forward_epochs
 from llcourse.course.solutions.ch05 import design, message_bytes
+from llcourse.course.solutions.ch07 import front, idle
 from tests.course.wrong_answers.ch00 import right
 from tests.course.wrong_answers.ch02 import phase
 from tests.course.wrong_answers.ch03 import step
 from tests.course.wrong_answers.ch05 import in_place, update
+from tests.course.wrong_answers.ch06 import by_backward, from_above
 from tests.guards.cards import stubs
 
 pytestmark = pytest.mark.usefixtures("small_trial")
@@ -93,6 +96,17 @@ class ByHand(nn.Module):
         return x.mean(dim=(2, 3)) @ self.weight + self.bias
 
 
+def stairs(points):
+    """From the cheapest on, all that are better than whatever is cheaper; by cost, the best alone."""
+    kept, best = [], float("-inf")
+    for cost in sorted({cost for cost, _ in points.values()}):
+        top = max(quality for c, quality in points.values() if c == cost)
+        if top > best:
+            kept += [name for name, point in points.items() if point == (cost, top)]
+            best = top
+    return kept
+
+
 def backward_with_clearing(module_input, output, parameters, message):
     for parameter in parameters:
         parameter.grad = None
@@ -119,7 +133,15 @@ OTHERWISE = [("0.1", 2), ("0.1", torch.tensor(2)), ("0.1", np.array([2])), ("0.1
              ("5.2", lambda *given: torch.tensor(message_bytes(*given))),
              ("5.2", lambda *given: Fraction(message_bytes(*given))),
              ("5.3", lambda borders, room: np.array(design(borders, room))),
-             ("5.3", lambda borders, room: torch.tensor([[128, 16], [128, 16], [64, 4]]))]
+             ("5.3", lambda borders, room: torch.tensor([[128, 16], [128, 16], [64, 4]])),
+             ("6.1", by_backward), ("6.2", from_above),
+             ("6.3", lambda K, N: torch.tensor(1 + (N - 1) * (K - N) / (3 * K))),
+             ("6.3", lambda K, N: 1 + Fraction((N - 1) * (K - N), 3 * K)),
+             ("7.1", lambda *given: torch.tensor(idle(*given))),
+             ("7.1", lambda plan, K, m: 1 - {"local": 1, "ZB-H1": 3 * m / (3 * m + K - 1)}.get(plan, m / (m + K - 1))),
+             ("7.2", stairs), ("7.2", lambda points: tuple(front(points))),
+             ("7.2", lambda points: sorted(reversed(front(points)), key=lambda name: points[name][0])),
+             ("7.3", ((8, 8, 16, "ZB-H1"), [np.int64(8), torch.tensor(3), 2, "ZB-H1"]))]
 
 
 @pytest.mark.parametrize("id, answer", OTHERWISE)
@@ -130,3 +152,8 @@ def test_a_right_answer_written_otherwise_passes(id, answer):
 def test_the_card_is_complete(item):
     exercise = item[1]
     assert exercise.title and exercise.why and exercise.hints and 1 <= exercise.dots <= 3 and exercise.minutes > 0
+
+
+def test_the_best_plans_that_advice_is_measured_by_are_the_best_there_are():
+    for latency, ms in zip(planning.LATENCIES, planning.BEST):
+        assert planning.best(latency)[0] == pytest.approx(ms)

@@ -29,6 +29,7 @@ def test_a_figure_comes_once_with_its_words():
     assert output.metadata["image/png"]["alt"] == ALT
     page = HTMLExporter().from_notebook_node(notebook)[0]
     assert rules.alts(page) == [ALT] and output.data["image/png"].strip() in page
+    assert base64.b64decode(output.data["image/png"])[25] == 3  # colour type: a palette, a third of the bytes
     width, height = struct.unpack(">II", base64.b64decode(output.data["image/png"])[16:24])
     assert 400 < width < 520 and 150 < height < 220
     assert notebook.cells[1].outputs[0].data["text/plain"] == "[]"

@@ -89,6 +89,17 @@ def test_a_padding_that_cannot_be_is_refused():
         made().prepared(padding="edge")
 
 
+def test_random_labels_are_the_same_labels_dealt_anew_and_the_training_images_are_the_test():
+    images = made(train=200).prepared(padding="zeros")
+    dealt = images.random_labels(1)
+    assert torch.equal(dealt.train_x, images.train_x) and torch.equal(dealt.test_x, images.train_x)
+    assert torch.equal(dealt.test_y, dealt.train_y) and dealt.padding == "zeros"
+    assert sorted(dealt.train_y.tolist()) == images.train_y.tolist()
+    assert (dealt.train_y == images.train_y).float().mean() < 0.1
+    assert torch.equal(dealt.train_y, images.random_labels(1).train_y)
+    assert not torch.equal(dealt.train_y, images.random_labels(2).train_y)
+
+
 def test_subsets_are_seeded_stratified_and_nested():
     labels = np.repeat(np.arange(10), 500)
     small, large = stratified(labels, 1000, seed=3), stratified(labels, 2000, seed=3)

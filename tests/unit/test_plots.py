@@ -98,6 +98,7 @@ CROWD = {f"a long name, point {n}": (1 + 0.01 * n, 40 + 0.1 * (n % 3)) for n in 
 FAMILIES = {"Backprop": [(1, 50), (2, 60), (4, 70)], "DGL": [(0.5, 40), (1.5, 55), (4, 60)]}
 GREEDY = timeline.sequential(2, 1)
 PATCHES = {f"Kc = {Kc}": (np.random.default_rng(0).random((Kc, 8, 8, 3)), np.full(Kc, 100 / Kc)) for Kc in (4, 16)}
+NARROW = "local", "chunked", "overlapping", "2-wise", "backprop"
 FIGURES = {
     "curves": lambda: plots.curves(RUNS),
     "by_module": lambda: plots.by_module(RUNS),
@@ -116,6 +117,7 @@ FIGURES = {
     "matrix": lambda: plots.matrix(reach.backprop(8)),
     "reach": lambda: plots.reach(reach.backprop(4), Measured(reach.local(4)), title="Backprop"),
     "reaches": lambda: plots.reaches({n: (reach.METHODS[n](4), Measured(reach.METHODS[n](4))) for n in reach.METHODS}),
+    "narrow": lambda: plots.reaches({n: (reach.local(4), Measured(reach.local(4))) for n in NARROW}, width=2),
     "methods": lambda: plots.methods(4),
     "chains": lambda: plots.chains({"local": reach.local(4), "backprop": reach.backprop(4)}),
     "gradients": lambda: plots.gradients(networks.sketch(wiring.chain(3), classes=4), BATCH),

@@ -271,7 +271,8 @@ def test_a_stopped_command_leaves_a_checkpoint_and_no_orphan(pictures, number):
     folder = pictures / "dgl-short-40000-epochs"
     process = subprocess.Popen(
         [sys.executable, "-m", "llcourse", "reproduce", "dgl-short", "--epochs", "40000", "--device", "cpu"],
-        cwd=paths.root(), env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True)
+        cwd=paths.root(), env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL))  # what runs in the background ignores Ctrl-C
     wait_until(lambda: list(folder.glob(".*.safetensors")), 60)
     children = psutil.Process(process.pid).children()
     process.send_signal(number)  # to the parent alone
