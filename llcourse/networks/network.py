@@ -76,7 +76,8 @@ class Network(nn.Module):
         groups: split each module into so many groups too, each with a head of its own at the end of every module, the
         last included, and a final head on top of all: neuron groups (Patel et al. 2023). The blocks are then made anew;
         share, diversity: what their heads see of each other (groups.Exchange), and a name in groups.PRESETS.
-        Raises ValueError if K exceeds the number of blocks, or the groups divide the channels of some block not.
+        Raises ValueError if K exceeds the number of blocks, the groups divide the channels of some block not, or what
+        belongs to groups is asked for without them, or the other way round.
 
         >>> from llcourse import networks
         >>> net = networks.resnet(20).cut(4, head="mlp")
@@ -84,8 +85,12 @@ class Network(nn.Module):
         (4, 3, [1, 1, 1, 1])
         """
         ends = [self.block_names.index(name) + 1 for name in self.borders(K)] + [len(self.blocks)]
-        if groups > 1:
+        if groups != 1:
+            if objective != "cross-entropy":
+                raise ValueError(f"groups have cross-entropy and diversity; objective is {objective!r}")
             return self._in_groups(ends, groups, head, reach, share, diversity)
+        if (share, diversity) != (1.0, "none"):
+            raise ValueError(f"share and diversity are between groups, and groups is 1; got {share} and {diversity!r}")
         body = [nn.Sequential(*self.blocks[start:end]) for start, end in zip([0, *ends], ends)]
         shape, auxiliary, local = self.shape, [], []
         for module in body[:-1]:

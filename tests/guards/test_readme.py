@@ -17,7 +17,7 @@ def test_every_configuration_has_its_row():
     assert list(ROWS) == [(c.method, c.K, c.groups, c.head) for c in CONFIGURATIONS]
 
 
-@pytest.mark.parametrize("configuration", CONFIGURATIONS, 
+@pytest.mark.parametrize("configuration", CONFIGURATIONS,
                          ids=lambda c: f"{c.method}, K = {c.K}, G = {c.groups}, {c.head}")
 def test_counts_and_kept_bytes(configuration):
     c = configuration

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from llcourse import LocalNetwork, Recipe, groups, measure, networks, reach, train
+from llcourse import LocalNetwork, Recipe, groups, heads, measure, networks, reach, train
 from llcourse.wiring import IMAGE, Wiring
 
 SHAPE, CLASSES = (3, 8, 8), 5
@@ -185,10 +185,19 @@ def test_every_kernel_computes_the_same(kernel, stride, padding, k):
     assert torch.allclose(layer.weight.grad, plain.weight.grad, atol=1e-10)
 
 
-@pytest.mark.parametrize("kind", ["linear", "mlp", "mlp-sr", "cnn", "1c2f"])
-def test_stacked_heads_are_the_heads_side_by_side(kind):
-    from llcourse import heads
+def test_the_kernel_taken_is_that_of_the_table(monkeypatch):
+    taken = []
+    for name, kernel in groups.KERNELS.items():
+        monkeypatch.setitem(groups.KERNELS, name, lambda *given, name=name, kernel=kernel: taken.append(name) or kernel(
+            *given))
+    for G, expected in ((2, "grouped"), (4, "dense")):  # 4 channels a group, and 2
+        groups.GroupedConv2d(8, 8, 3, padding=1, groups=G)(torch.randn(1, 8, 4, 4))
+        assert taken.pop() == expected
+    assert groups.fastest("cuda", 2) == "grouped"
 
+
+@pytest.mark.parametrize("kind", heads.HEADS)
+def test_stacked_heads_are_the_heads_side_by_side(kind):
     torch.manual_seed(0)
     several = [heads.make(kind, (6, 8, 8), 5).double() for _ in range(3)]
     stacked = groups.stack(several).double()
@@ -258,6 +267,16 @@ def test_ensembles_by_hand():
     assert len(named) == 4 + 2 + 1 + 2 + 2
 
 
+def test_ensembles_of_a_network_without_groups():
+    p = {0: torch.tensor([[0.5, 0.5]]), 1: torch.tensor([[0.2, 0.8]])}
+    named = groups.ensembles({i: t.log() for i, t in p.items()})
+    assert named["all depths"][0].tolist() == pytest.approx([(0.5 + 2 * 0.2) / 3, (0.5 + 2 * 0.8) / 3])
+    assert named["thread 1"][0].tolist() == named["last depth"][0].tolist() == pytest.approx([0.5, 0.5])
+    alone = groups.ensembles({0: p[1].log()})
+    assert sorted(alone) == ["all depths", "final head"]
+    assert alone["all depths"][0].tolist() == pytest.approx([0.2, 0.8])
+
+
 def test_groups_train_and_are_scored(images):
     torch.manual_seed(0)
     net = networks.resnet(8, width=4, classes=4, shape=(3, 16, 16)).cut(2, "linear", groups=2, diversity="paper")
@@ -275,6 +294,10 @@ def test_groups_train_and_are_scored(images):
     (lambda: networks.vgg6a(groups=3), "block 1 has 128 channels"),
     (lambda: networks.resnet(8, groups=0), "a whole number from 1 on"),
     (lambda: networks.cnn6().cut(2, groups=2), "CNN-6 has no form in groups"),
+    (lambda: networks.resnet(8).cut(2, groups=0), "a whole number from 1 on"),
+    (lambda: networks.resnet(8).cut(2, groups=2, objective="infopro"), "objective is 'infopro'"),
+    (lambda: networks.resnet(8).cut(2, diversity="paper"), "groups is 1; got 1.0 and 'paper'"),
+    (lambda: networks.resnet(8).cut(2, share=0.0), "groups is 1; got 0.0 and 'none'"),
     (lambda: groups.GroupLosses(2, "strong"), "there are none, paper, authors' default"),
     (lambda: groups.Exchange(8, 3), "8 channels do not divide"), (lambda: groups.Exchange(8, 2, 1.5), "from 0 to 1"),
 ])
