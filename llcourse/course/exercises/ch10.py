@@ -48,7 +48,7 @@ def mended(answer):
           why="Where workers are many and small, the largest of them decides what can be trained at all.",
           hints=["First write two functions of K and G: how many workers it takes, and what the largest of them "
                  "computes. `costs(K, G)` counts a depth's G groups together; each has one G-th of it.",
-                 "A cell computes (module + head) / G, the final head of a grouped network is one worker's and undivided. "
+                 "A cell computes (module + head) / G; the final head of a grouped network is one worker's, undivided. "
                  "The largest counts, not the sum. Workers: K * G, and one more where G > 1.",
                  "for G in (1, 2, 4, 8): for K in (1, 2, 4, 8): if K * G + (G > 1) <= workers and largest(K, G) <= "
                  "budget: return K, G. Behind both loops: return None."])

@@ -21,12 +21,11 @@ def mended_right(answer):
         n = own + (G - 1) * taken
         _of_right_shape(where, given, h, G, own, taken, n)
         parts = given.unflatten(1, (G, n))
-        measured = _measured(parts, h, G, own)
-        if (measured != np.eye(G, dtype=int)).any():
-            raise Wrong(where + _leaks(measured))
+        if leak := _leak(_trained(parts, h), own):
+            raise Wrong(where + leak)
         for g in range(G):
             _sees_right(where + f"the head of g = {g} ", parts[:, g], h, g, G, own, taken)
-        _passes_on(where, parts, h, G, own)
+        _passes_on(where, parts, h, own)
 
 
 def _of_right_shape(where, given, h, G, own, taken, n):
@@ -40,35 +39,49 @@ def _of_right_shape(where, given, h, G, own, taken, n):
         raise Wrong(where + f"h is {h.dtype}, what comes back {given.dtype}")
 
 
-def _measured(parts, h, G, own):
-    """Heads x groups: 1 where a gradient goes from what the head sees into the group's channels."""
+def _trained(parts, h):
+    """{g: channels of h that a gradient reaches from what the head of g sees}."""
+    trained = {}
+    for g in range(parts.shape[1]):
+        came = torch.autograd.grad(parts[:, g].sum(), h, retain_graph=True, allow_unused=True)[0] if (
+            parts.requires_grad) else None
+        trained[g] = [] if came is None else came.any(dim=0).flatten(1).any(dim=1).nonzero().flatten().tolist()
+    return trained
+
+
+def _leak(trained, own):
+    """What is wrong with it, None if each head trains its own channels alone."""
+    G = len(trained)
+    wrong = [g for g in trained if trained[g] != list(range(g * own, (g + 1) * own))]
+    if not wrong:
+        return None
     measured = np.zeros((G, G), int)
-    for g in range(G):
-        seen = parts[:, g]
-        if seen.requires_grad:
-            gradient, = torch.autograd.grad(seen.sum(), h, retain_graph=True, allow_unused=True)
-            if gradient is not None:
-                measured[g] = (gradient.unflatten(1, (G, own)) != 0).any(dim=(0)).flatten(1).any(dim=1).numpy()
-    return measured
-
-
-def _leaks(measured):
-    G = len(measured)
-    rows = " ".join("".join(map(str, row)) for row in measured.tolist())
-    rule = " ".join("".join(map(str, row)) for row in np.eye(G, dtype=int).tolist())
-    said = f"a row a head, a column a group, the heads train {rows}; it should be {rule}. "
-    if not measured.any():
+    for g, channels in trained.items():
+        measured[g, [c // own for c in channels]] = 1
+    said = (f"a row a head, a column a group, the heads train {_rows(measured)}; it should be "
+            f"{_rows(np.eye(G, dtype=int))}. ")
+    g, first = wrong[0], range(G * own)[wrong[0] * own:][:own]
+    reached = sorted({c // own for c in trained[g]})
+    if not any(trained.values()):
         return said + "No head trains anything: its own channels keep their gradient, only the others' are detached"
-    if (measured == 1).all():
-        return said + "Every head trains every group: what it sees of the others is to be detached"
-    g = int((measured != np.eye(G, dtype=int)).any(axis=1).nonzero()[0][0])
-    trained = measured[g].nonzero()[0].tolist()
-    if not trained:
+    if not reached:
         return said + f"The head of g = {g} trains no channel, not even its own"
-    others = " and ".join(f"g = {other}" for other in trained if other != g)
-    never = [f"g = {k}" for k in range(G) if not measured[:, k].any()]
-    return (said + f"The head of g = {g} trains the channels of {others}" + (", and not its own" if g not in trained
-            else " besides its own") + (f"; nobody trains {', '.join(never)}" if never else ""))
+    if reached == [g]:
+        return f"the head of g = {g} trains channels {_list(trained[g])} alone of its own, {_list(first)}"
+    if len(trained[g]) == own and len(reached) > 1:
+        return said + (f"The head of g = {g} trains channels {_list(trained[g])}; its own are {_list(first)}, which "
+                       "stand together")
+    if G > 1 and (measured == 1).all():
+        return said + "Every head trains every group: what it sees of the others is to be detached"
+    others = " and ".join(f"g = {other}" for other in reached if other != g)
+    never = ", ".join(f"g = {k}" for k in range(G) if not measured[:, k].any())
+    return (said + f"The head of g = {g} trains the channels of {others}"
+            + (" besides its own" if g in reached else ", and not its own")
+            + (f"; no head trains those of {never}" if never else ""))
+
+
+def _rows(matrix):
+    return " ".join("".join(map(str, row)) for row in matrix.tolist())
 
 
 def _sees_right(where, seen, h, g, G, own, taken):
@@ -93,7 +106,7 @@ def _sees_right(where, seen, h, g, G, own, taken):
     raise Wrong(said + "every other group once, and not the head's own again")
 
 
-def _passes_on(where, parts, h, G, own):
+def _passes_on(where, parts, h, own):
     gradient = torch.randn(parts.shape, dtype=h.dtype)
     came, = torch.autograd.grad(parts, h, gradient)
     if not torch.allclose(came, gradient[:, :, :own].flatten(1, 2)):

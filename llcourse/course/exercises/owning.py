@@ -12,7 +12,7 @@ def _blocks():
     """(what it is, G, channels that it reads, the block): widths differ, so that no number of rows is always right."""
     biased = nn.Sequential(nn.Conv2d(6, 12, 3, padding=1, groups=3), nn.ReLU())
     module = nn.Sequential(ResidualBlock(12, 12, 1, groups=3, opened=True), ResidualBlock(12, 24, 2, groups=3))
-    blocks = [("a block in groups", 2, 8, ResidualBlock(8, 8, 1, groups=2)),
+    blocks = [("a block in groups", 2, 24, ResidualBlock(24, 24, 1, groups=2)),
               ("a block whose first layers read all channels", 4, 12, ResidualBlock(12, 24, 2, groups=4, opened=True)),
               ("a stem", 4, 3, nn.Sequential(*conv(3, 16))),
               ("a convolution with a bias", 3, 6, biased),
@@ -63,20 +63,19 @@ def _each_right(where, given, right, p, G):
             if given.shape == p.shape[:1] else ""))
     if given.dtype == torch.bool or given.is_floating_point() or given.is_complex():
         raise Wrong(where + f"owners are numbers of groups, integers; this is {given.dtype}")
-    given = given.detach().cpu().long()
+    given = given.detach().cpu().long().contiguous()
     if not torch.equal(given, right):
         raise Wrong(where + _slip(given, right, G))
 
 
 def _slip(given, right, G):
-    n, rows, first = len(right), torch.arange(len(right)), given.flatten(1)[:, 0] if given.dim() > 1 else given
-    per_row = bool((given.flatten(1) == first[:, None]).all()) if given.dim() > 1 else True
+    n, rows, first = len(right), torch.arange(len(right)), given.view(len(right), -1)[:, 0]
     if (given < 0).any():
         return ("a number below 0 is no group. No entry is nobody's or everybody's, also where the layer reads all "
                 "channels: the one that it writes is some group's")
     if torch.equal(given - 1, right):
         return f"you count groups from 1; they are 0 to {G - 1}"
-    if not per_row:
+    if (given.view(n, -1) != first[:, None]).any():
         return ("entries of one row have different owners. A row writes one channel, and the group of that channel "
                 "owns all of it; the second dimension is what it reads")
     if G > 1 and (first == first[0]).all():
@@ -88,10 +87,11 @@ def _slip(given, right, G):
     if torch.equal(G - 1 - given, right):
         return "you count from the last: the first channels are group 0's"
     each = int((first == first[0]).sum())
-    if each != n // G and torch.equal(first, (rows // each).clamp(max=max(int(first.max()), 0))):
+    if each != n // G and torch.equal(first, (rows // each).clamp(max=int(first.max()))):
         return f"you give {each} rows to a group. There are {n} for {G} groups: {n // G} each, counted from p itself"
     if (given >= G).any():
         return f"there is a group {int(given.max())} in it; groups are 0 to {G - 1}"
-    row = int((first != right.flatten(1)[:, 0] if right.dim() > 1 else first != right).nonzero()[0])
-    return (f"you give row {row} to group {first[row]}; the gradient that autograd sends there is of group "
-            f"{right[row].flatten()[0]}'s channels")
+    owner = right.view(n, -1)[:, 0]
+    row = int((first != owner).nonzero()[0])
+    return (f"you give row {row} to group {first[row]}; the gradient that autograd sends there comes from the channels "
+            f"of group {owner[row]}")

@@ -42,7 +42,7 @@ def diversity_right(answer):
 
 
 def _pulls(where, given, right, leaf):
-    with explained(REFUSALS):
+    with explained(REFUSALS, where):
         got, = torch.autograd.grad(given, leaf, allow_unused=True)
     expected, = torch.autograd.grad(right, leaf)
     if got is None:
