@@ -1,62 +1,16 @@
 """Exercise 10.4: how many modules and groups, for workers that are given in number and size."""
 
-from functools import cache
-
-import torch
-
-from ... import cost, groups, heads, networks
+from ... import networks
 from . import Wrong
 
 NUMBERS = 1, 2, 4, 8  # of modules, and of groups
 PAIRS = [(K, G) for G in NUMBERS for K in NUMBERS]
-HEAD, CLASSES = "1c2f", 10
-
-
-@cache
-def _whole():
-    with torch.device("meta"):  # shapes alone matter
-        return networks.resnet(20)
-
-
-@cache
-def _blocks(G, opened):
-    """What each block of ResNet-20 in G groups costs, if none but the first reads all channels, or all do."""
-    names, shape, counted = _whole().block_names, (3, 32, 32), {}
-    with torch.device("meta"):
-        blocks = networks.resnet(20, groups=G, opened=names if opened else ()).blocks
-    for name, block in zip(names, blocks):
-        counted[name] = cost.count(block, shape)
-        shape = counted[name].shape
-    return counted
-
-
-@cache
-def _bodies(K, G):
-    """Of ResNet-20 in K x G the MACs of each module, all groups together, and the shape of its output."""
-    borders, rows = _whole().borders(K), [[]]  # names of the blocks before them
-    for name, block in _blocks(G, False).items():
-        rows[-1].append(_blocks(G, True)[name] if not rows[-1] else block)
-        if name in borders:
-            rows.append([])
-    return [(sum(block.macs for block in blocks), blocks[-1].shape) for blocks in rows]
-
-
-@cache
-def _heads(shape, G, share):
-    """MACs of G heads on features of this shape."""
-    with torch.device("meta"):
-        several = groups.group_heads(shape[0], G, share, lambda n: heads.make(HEAD, (n, *shape[1:]), CLASSES))
-    return cost.count(several, shape).macs
+HEAD = "1c2f"
 
 
 def costs(K, G, share=1.0):
-    """[(MACs of module j, MACs of its head), ...], all groups together, and of grouped ones (0, final head) last: those
-    of cost.modules, from parts that are counted once each."""
-    bodies = _bodies(K, G)
-    *_, (_, last) = bodies
-    if G == 1:
-        return [*((macs, _heads(shape, 1, 1.0)) for macs, shape in bodies[:-1]), (bodies[-1][0], last[0] * CLASSES)]
-    return [*((macs, _heads(shape, G, share)) for macs, shape in bodies), (0, _heads(last, 1, 1.0))]
+    """[(MACs of module j, MACs of its head), ...] of ResNet-20, all groups together; in groups (0, final head) last."""
+    return networks.grid(K, G, HEAD, share)
 
 
 def _sizes(rows, G, cell=lambda m, h, G: (m + h) / G, final=lambda h, G: [h]):
