@@ -14,7 +14,7 @@ def grid(K, G, head="1c2f", share=1.0, depth=20):
     all groups of a depth together; of a network in groups (0, MACs of the final head) last.
 
     >>> grid(1, 1), grid(2, 4)
-    ([(40812544, 640)], [(5341184, 4314112), (6361088, 10519552), (0, 2368768)])
+    ([(40812544, 640)], [(4898816, 4756480), (7405568, 9475072), (0, 2368768)])
     """
     whole, modules = _whole(depth), [[]]
     borders = _borders(depth, K)

@@ -5,7 +5,7 @@ import torch
 
 from . import Wrong
 
-SIZES = (2, 4, 0.5), (4, 2, 0.5), (3, 3, 0.5), (4, 2, 1.0), (2, 3, 0.0), (1, 4, 0.5)  # G, channels of each, share
+SIZES = (3, 4, 0.5), (2, 4, 0.5), (4, 3, 0.5), (4, 2, 1.0), (2, 3, 0.0), (1, 4, 0.5)  # G, channels of each, share
 
 
 def mended_right(answer):
@@ -67,7 +67,7 @@ def _leak(trained, own):
     if not reached:
         return said + f"The head of g = {g} trains no channel, not even its own"
     if reached == [g]:
-        return f"the head of g = {g} trains channels {_list(trained[g])} alone of its own, {_list(first)}"
+        return f"of its own channels, {_list(first)}, the head of g = {g} trains {_list(trained[g])} alone"
     if len(trained[g]) == own and len(reached) > 1:
         return said + (f"The head of g = {g} trains channels {_list(trained[g])}; its own are {_list(first)}, which "
                        "stand together")
