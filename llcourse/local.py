@@ -149,13 +149,14 @@ class LocalNetwork(nn.Module):
     def parts(self):
         """{"module 1": module, ..., "head 1": head, ...}: the names that measured reaches are reported in.
 
-        A module that says which slices of its parameters are whose (groups.Grouped) is several: "module 1.1" and on.
+        One that says which slices of its parameters are whose (groups.Grouped) is several: "module 1.1" and on.
         """
-        modules = {}
-        for j, module in enumerate(self.body, start=1):
-            parts = module.parts() if hasattr(module, "parts") else None
-            modules |= {f"module {j}.{g + 1}": part for g, part in parts.items()} if parts else {f"module {j}": module}
-        return modules | {f"head {i + 1}": h for i, h in enumerate(self.heads)}
+        named = {}
+        for kind, several in (("module", self.body), ("head", self.heads)):
+            for j, one in enumerate(several, start=1):
+                parts = one.parts() if hasattr(one, "parts") else None
+                named |= {f"{kind} {j}.{g + 1}": part for g, part in parts.items()} if parts else {f"{kind} {j}": one}
+        return named
 
     def autocast(self):
         if self.precision is None:

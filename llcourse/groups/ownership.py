@@ -13,7 +13,7 @@ def owned(module, G):
 
 
 class Grouped(nn.Sequential):
-    """A module of G groups: `parts()` says which slices are whose."""
+    """A module, or the heads, of G groups: `parts()` says which slices are whose."""
 
     def __init__(self, *blocks, G):
         super().__init__(*blocks)

@@ -9,6 +9,7 @@ from torch import nn
 from ..heads import GlobalAverage
 from .exchange import Exchange
 from .kernels import GroupedConv2d, GroupedLinear
+from .ownership import Grouped
 from .shared import SharedConv2d
 
 
@@ -20,8 +21,8 @@ def group_heads(C, G, share, make):
     exchange = Exchange(C, G, share)
     several = [make(exchange.n) for _ in range(G)]
     if share == 1 and type(several[0][0]) is nn.Conv2d:
-        return nn.Sequential(SharedConv2d([head[0] for head in several]), *stack([head[1:] for head in several]))
-    return nn.Sequential(exchange, *stack(several))
+        return Grouped(SharedConv2d([head[0] for head in several]), *stack([head[1:] for head in several]), G=G)
+    return Grouped(exchange, *stack(several), G=G)
 
 
 def stack(heads):

@@ -184,7 +184,8 @@ SUITES = {
          _groups(1, 2), _groups(2, 4), _groups(4, 4), _groups(1, 4),
          Configuration("Backprop, width 11", network={"width": 11}),  # as many MACs as G = 2 in one piece
          Configuration("DGL, width 8", 4, "1c2f", network={"width": 8}),  # a worker's cost is that of G = 2
-         _groups(2, 4, "paper"), Configuration("Backprop, G = 4", network={"groups": 4})),
+         _groups(2, 4, "paper"), Configuration("Backprop, G = 4", network={"groups": 4}),
+         _groups(4, 4, "paper"), _groups(1, 4, "paper"), _groups(4, 2, "paper"), _groups(1, 2, "paper")),
         SHORT, beside=(BACKPROP, ("dgl-short", "dgl-k2-1c2f"), DGL)),
     "groups-table": Suite(
         "ResNet-32, CIFAR-10", partial(networks.resnet, 32), INFOPRO_RECIPE, 160,
