@@ -1,6 +1,7 @@
 """`python -m llcourse bench`: what one training step of each method costs, beside plain backprop in the same run."""
 
 import json
+from collections import namedtuple
 from functools import partial
 
 import torch
@@ -12,20 +13,25 @@ from .steps import EagerStep, FastStep
 from .tables import Table
 from .timing import round_robin
 
-CONFIGURATIONS = [  # (method, K, head, reach, and what stands at each border)
-    ("Backprop", 1, "linear", reach.backprop),
-    ("Backprop", 4, "1c2f", reach.backprop),
-    ("DGL", 4, "1c2f", reach.local),
-    ("DGL, asynchronous", 4, "1c2f", reach.local, partial(borders.ReplayBuffer, 10)),
-    ("DGL, messages of codes", 4, "1c2f", reach.local, partial(borders.VectorQuantizer, 256, 8)),
-    ("DGL", 16, "1c2f", reach.local),
-    ("DGL", 16, "linear", reach.local),
-    ("Chunked, 2 modules", 4, "1c2f", lambda K: reach.chunked(K, 2)),
-    ("Interlocking, 2-wise", 4, "1c2f", lambda K: reach.interlocking(K, 2)),
-    ("Interlocking, 2-wise", 16, "1c2f", lambda K: reach.interlocking(K, 2)),
-    ("Interlocking, 3-wise", 4, "1c2f", lambda K: reach.interlocking(K, 3)),
-    ("Overlapping, 2-wide", 4, "1c2f", lambda K: reach.overlapping(K, 2)),
-    ("Deep supervision", 4, "1c2f", reach.deep_supervision),
+Configuration = namedtuple("Configuration", "method K head reach border groups", defaults=(None, 1))
+# reach: a function of K, None in groups; border: a function that makes what stands above each module but the last
+CONFIGURATIONS = [
+    Configuration("Backprop", 1, "linear", reach.backprop),
+    Configuration("Backprop", 4, "1c2f", reach.backprop),
+    Configuration("DGL", 4, "1c2f", reach.local),
+    Configuration("DGL, asynchronous", 4, "1c2f", reach.local, partial(borders.ReplayBuffer, 10)),
+    Configuration("DGL, messages of codes", 4, "1c2f", reach.local, partial(borders.VectorQuantizer, 256, 8)),
+    Configuration("DGL", 16, "1c2f", reach.local),
+    Configuration("DGL", 16, "linear", reach.local),
+    Configuration("Chunked, 2 modules", 4, "1c2f", lambda K: reach.chunked(K, 2)),
+    Configuration("Interlocking, 2-wise", 4, "1c2f", lambda K: reach.interlocking(K, 2)),
+    Configuration("Interlocking, 2-wise", 16, "1c2f", lambda K: reach.interlocking(K, 2)),
+    Configuration("Interlocking, 3-wise", 4, "1c2f", lambda K: reach.interlocking(K, 3)),
+    Configuration("Overlapping, 2-wide", 4, "1c2f", lambda K: reach.overlapping(K, 2)),
+    Configuration("Deep supervision", 4, "1c2f", reach.deep_supervision),
+    Configuration("Neuron groups", 4, "1c2f", None, groups=2),
+    Configuration("Neuron groups", 4, "1c2f", None, groups=4),
+    Configuration("Neuron groups", 8, "1c2f", None, groups=4),
 ]
 
 
@@ -66,12 +72,13 @@ def step_rows(device="cpu", depth=32, batch=128, rounds=15):
     steps = [hand_written]
     x = x.contiguous(memory_format=layout)
     for kind, make_step in STEPS.items() if on_gpu else [("eager", EagerStep)]:
-        for method, K, head, constructor, *border in (c for c in CONFIGURATIONS if c[1] <= len(plain.blocks)):
-            if border and kind != "eager":
+        for c in (c for c in CONFIGURATIONS if c.K <= len(plain.blocks)):
+            if c.border and kind != "eager":
                 continue
-            net = networks.resnet(depth).cut(K, head, constructor(K)).to(device, memory_format=layout)
-            net.borders = [make() for make in border for _ in range(K - 1)]
-            rows.append({"method": method, "K": K, "G": 1, "head": head, "step": kind,
+            net = networks.resnet(depth).cut(c.K, c.head, c.reach and c.reach(c.K), groups=c.groups)
+            net = net.to(device, memory_format=layout)
+            net.borders = [c.border() for _ in range(c.K - 1)] if c.border else []
+            rows.append({"method": c.method, "K": c.K, "G": c.groups, "head": c.head, "step": kind,
                          "floor": cost.training_macs(net, plain.shape) / one,
                          "exact": cost.exact_macs(net, plain.shape) / exactly_one,
                          "saved_mb": measure.saved_bytes(net, x, y) / 2**20})
@@ -100,8 +107,8 @@ def table(rows, title=""):
 
 
 def configure(parser):
-    parser.add_argument("what", nargs="?", choices=["steps", "data"], default="steps",
-                        help="training steps (default) or the input pipeline")
+    parser.add_argument("what", nargs="?", choices=["steps", "data", "groups"], default="steps",
+                        help="training steps (default), the input pipeline, or grouped convolutions by kernel")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--depth", type=int, default=32, help="depth of the ResNet (default 32)")
@@ -115,6 +122,12 @@ def main(args):
 
         row = pipeline_row()
         print(json.dumps(row) if args.json else "\n".join(f"{key:<28}{value}" for key, value in row.items()))
+        return 0
+    if args.what == "groups":
+        from .groups import benchmark
+
+        rows = benchmark.rows(args.device, args.batch or 128, args.rounds)
+        print(json.dumps(rows) if args.json else benchmark.table(rows, "time over that of a dense convolution"))
         return 0
     on_gpu = torch.device(args.device).type == "cuda"
     batch = args.batch or (1024 if on_gpu else 128)

@@ -146,17 +146,22 @@ def images():
 
 
 def reaches():
-    """Measure the reach of every method, on a tiny network of its wiring, and compare it with what it declares."""
+    """Measure the reach of every method, on a tiny network of its wiring, and of groups that share their tensors on
+    slices; compare with what they declare."""
     import torch
 
     from . import measure, networks, reach
 
     torch.manual_seed(0)
     batch = torch.randn(4, 3, 8, 8), torch.arange(4)
+    declared = {}
     for name, method in reach.METHODS.items():
         net = networks.sketch(method.wiring(4))
         net.reach = method(4)
-        differences = measure.reach(net, batch).differences(net.reach)
+        declared[name] = net, net.reach
+    declared["Neuron groups, slices"] = networks.resnet(8, width=4).cut(2, groups=2), reach.groups(2, 2)
+    for name, (net, R) in declared.items():
+        differences = measure.reach(net, batch).differences(R)
         if differences:
             return "fail", f"{name}: {'; '.join(differences)}", "please report this with the output of `doctor --json`"
     return "ok", f"measured equals declared for all {len(reach.METHODS)} methods", ""

@@ -2,7 +2,7 @@
 
 A head is made for one feature shape (C, H, W). Adding one is writing a function and naming it in HEADS.
 Sources: DGL (Belilovsky et al. 2020, section 4.1) for linear, mlp, mlp-sr and cnn; InfoPro (Wang et al. 2021,
-appendix) for 1c2f.
+appendix) for 1c2f; the code of neuron groups (Patel et al. 2023) for 1c2f-s2.
 """
 
 import math
@@ -67,12 +67,21 @@ def cnn(C, size, classes):
 
 def one_conv_two_fc(C, size, classes):
     """One 3x3 convolution and two linear layers. 2C filters at stride 2; C at stride 1 once maps are 8 x 8 or less."""
-    width, stride = (2 * C, 2) if size > 8 else (C, 1)
+    return _conv_and_fc(C, *((2 * C, 2) if size > 8 else (C, 1)), classes)
+
+
+def one_conv_two_fc_s2(C, size, classes):
+    """1c2f with 2C filters at stride 2 on maps of any size."""
+    return _conv_and_fc(C, 2 * C, 2, classes)
+
+
+def _conv_and_fc(C, width, stride, classes):
     return [nn.Conv2d(C, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True),
             GlobalAverage(), nn.Linear(width, 128), nn.ReLU(inplace=True), nn.Linear(128, classes)]
 
 
-HEADS = {"linear": linear, "mlp": mlp, "mlp-sr": mlp_sr, "cnn": cnn, "1c2f": one_conv_two_fc}
+HEADS = {"linear": linear, "mlp": mlp, "mlp-sr": mlp_sr, "cnn": cnn, "1c2f": one_conv_two_fc,
+         "1c2f-s2": one_conv_two_fc_s2}
 
 
 def make(kind, shape, classes):

@@ -147,9 +147,16 @@ class LocalNetwork(nn.Module):
         return sorted({*losses, *self._reach[list(losses)].any(axis=0).nonzero()[0].tolist()})
 
     def parts(self):
-        """{"module 1": module, ..., "head 1": head, ...}: the names that measured reaches are reported in."""
-        return {f"module {j + 1}": m for j, m in enumerate(self.body)} | {
-            f"head {i + 1}": h for i, h in enumerate(self.heads)}
+        """{"module 1": module, ..., "head 1": head, ...}: the names that measured reaches are reported in.
+
+        One that says which slices of its parameters are whose (groups.Grouped) is several: "module 1.1" and on.
+        """
+        named = {}
+        for kind, several in (("module", self.body), ("head", self.heads)):
+            for j, one in enumerate(several, start=1):
+                parts = one.parts() if hasattr(one, "parts") else None
+                named |= {f"{kind} {j}.{g + 1}": part for g, part in parts.items()} if parts else {f"{kind} {j}": one}
+        return named
 
     def autocast(self):
         if self.precision is None:

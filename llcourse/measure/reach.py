@@ -110,7 +110,7 @@ def _reach(model, batch, losses, parts):
         batch = next(batch.test_batches(8))
     if isinstance(model, LocalNetwork) and losses is None:
         parts = parts or {name: part for name, part in model.parts().items() if name.startswith("module")}
-        rows = {f"loss {i + 1}": i for i in range(len(model.heads))}
+        rows = _rows(model)
         gradients = _of_network(model, batch)
     elif losses is None:
         raise ValueError("a model that is no LocalNetwork needs losses=, a function (model, *batch) -> {name: scalar}")
@@ -137,10 +137,24 @@ def _reach(model, batch, losses, parts):
     return MeasuredReach(list(rows), list(parts), through, tensors)
 
 
-def _of_network(net, batch):
-    """(loss, parameters) -> gradients, by the walk that trains."""
+def _rows(net):
+    """{name: (loss, objective)}: one a loss, or where an objective is a sum (`summands()`), one a summand."""
+    rows = {}
+    for i, objective in enumerate(net.objectives):
+        if hasattr(objective, "summands"):
+            rows |= {f"loss {i + 1}.{g + 1}": (i, one) for g, one in enumerate(objective.summands())}
+        else:
+            rows[f"loss {i + 1}"] = i, objective
+    return rows
 
-    def gradients(i, parameters):
+
+def _of_network(net, batch):
+    """((loss, objective), parameters) -> gradients, by the walk that trains."""
+    every = net.objectives
+
+    def gradients(row, parameters):
+        i, objective = row
+        net.objectives = [*every[:i], objective, *every[i + 1:]]
         net.zero_grad(set_to_none=True)
         if i in net.losses:
             net.backward(*batch, walk=partial(_UnrestrictedWalk, only=i))

@@ -1,6 +1,7 @@
 """Widgets of the chapters: controls above, a picture and a line of text below."""
 
 from .cuts import cuts
+from .groups import groups
 from .heads import heads
 from .messages import messages
 from .panel import Panel
@@ -9,4 +10,4 @@ from .reach import reach
 from .ticks import ticks
 from .timeline import timeline
 
-__all__ = ["Panel", "cuts", "heads", "messages", "pipeline", "reach", "ticks", "timeline"]
+__all__ = ["Panel", "cuts", "groups", "heads", "messages", "pipeline", "reach", "ticks", "timeline"]

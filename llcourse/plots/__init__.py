@@ -11,8 +11,9 @@ from .patches import patches
 from .results import bars, by_module, curves, draw_bars, draw_lines, draw_stacked, lines, shares, stacked, tradeoff
 from .style import legend, module_colours, named
 from .timeline import draw_timeline, timeline
+from .workers import draw_workers
 
 __all__ = ["bars", "by_module", "chains", "curves", "draw_bars", "draw_chain", "draw_front", "draw_lines",
-           "draw_matrix", "draw_stacked", "draw_timeline", "fronts", "gradients", "legend", "lines", "matrix",
-           "methods", "module_colours", "named", "patches", "reach", "reaches", "shares", "stacked", "timeline",
-           "tradeoff"]
+           "draw_matrix", "draw_stacked", "draw_timeline", "draw_workers", "fronts", "gradients", "legend", "lines",
+           "matrix", "methods", "module_colours", "named", "patches", "reach", "reaches", "shares", "stacked",
+           "timeline", "tradeoff"]

@@ -56,15 +56,15 @@ def reach(declared, measured, title=""):
     return figure  # a property of the code, not of the images: no stand-in stamp
 
 
-def reaches(pairs, width=2.9):
+def reaches(pairs, width=2.9, column="module"):
     """Several such pairs as one figure, the declared above the measured. pairs: {title: (declared, MeasuredReach)};
-    width: of each, in inches."""
+    width: of each, in inches; column: what a column is."""
     figure, axes = plt.subplots(2, len(pairs), figsize=(width * len(pairs), 2 * width - 0.6), squeeze=False,
                                 layout="constrained")
     for (title, (declared, measured)), (above, below) in zip(pairs.items(), axes.T):
         declared = np.asarray(declared)
-        draw_matrix(above, declared, title)
-        draw_matrix(below, measured.matrix, declared=declared)
+        draw_matrix(above, declared, title, column)
+        draw_matrix(below, measured.matrix, column=column, declared=declared)
     axes[0, 0].set_ylabel("declared\n\nloss", fontsize=LABEL)
     axes[1, 0].set_ylabel("measured by autograd\n\nloss", fontsize=LABEL)
     return figure

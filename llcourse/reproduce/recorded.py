@@ -41,13 +41,13 @@ def _label(c):
 def table(suite, epochs=None):
     """Test errors of a suite's recorded runs as a tables.Table, with where they come from and what is missing below.
 
-    Columns: seeds; error, of the last head after the last epoch, in percent; spread over the seeds; gap to backprop
-    at the same seeds. Where a paper reports values also best, the error of the best epoch, the published one and the
-    difference of `error` to it.
+    Columns: seeds; error, of the suite's prediction (default: the last head) after the last epoch, in percent; spread
+    over the seeds; gap to backprop at the same seeds. Where a paper reports values also best, the last head's error of
+    the best epoch, the published one and the difference of `error` to it.
     """
     spec, recorded = suites.named(suite), runs(suite, epochs)
     compared = any(c.published for c in spec.configurations)
-    rows = [_row(c, recorded, compared) for c in _by_method(suite) if recorded[c.name]]
+    rows = [_row(c, recorded, spec.prediction, compared) for c in _by_method(suite) if recorded[c.name]]
     if not any(recorded[c.name] for c in spec.configurations):
         return Table([], notes=f"No run of {spec.title} is recorded yet: {_command(suite, epochs)}; published values: "
                                f"{spec.source}.")
@@ -55,18 +55,39 @@ def table(suite, epochs=None):
     return Table(rows, title, list(_notes(suite, epochs, recorded, compared)))
 
 
-def _row(c, recorded, compared):
-    errors, best = [run["error"] for run in recorded[c.name]], [_best(run) for run in recorded[c.name]]
-    backprop = {run["seed"]: run["error"] for run in recorded.get("backprop", [])}
+def _row(c, recorded, prediction, compared):
+    errors, best = [_error(run, prediction) for run in recorded[c.name]], [_best(run) for run in recorded[c.name]]
+    backprop = {run["seed"]: _error(run, prediction) for run in recorded.get("backprop", [])}
     gaps = [run["error"] - backprop[run["seed"]] for run in recorded[c.name] if run["seed"] in backprop]
     row = {"method": c.method, "K": c.K, "head": c.head if c.K > 1 else None, "seeds": len(errors),
            "error": float(np.mean(errors)), "spread": float(np.std(errors, ddof=1)) if len(errors) > 1 else None,
            "gap": f"{np.mean(gaps):+.2f}" if gaps and c.name != "backprop" else None}
     if compared:
         mean, std = c.published or (None, None)
-        row |= {"best": float(np.mean(best)), "published": c.published and f"{mean:.2f} +- {std:.2f}",
+        spread = "" if std is None else f" +- {std:.2f}"
+        row |= {"best": float(np.mean(best)), "published": c.published and f"{mean:.2f}{spread}",
                 "difference": c.published and f"{np.mean(errors) - mean:+.2f}"}
     return row
+
+
+def _error(run, prediction):
+    return 100 - run["predictions"][prediction] if prediction else run["error"]
+
+
+def predictions(suite, names, epochs=None):
+    """Test errors (%) of a suite's recorded runs by several ways to predict, as a Table: means over the seeds.
+
+    names: as groups.ensembles has them; a column each, empty where a network has no such head.
+    """
+    recorded, rows = runs(suite, epochs), []
+    for c in _by_method(suite):
+        if said := [run["predictions"] for run in recorded[c.name] if "predictions" in run]:
+            rows.append({"method": c.method, "K": c.K, "seeds": len(said)} | {
+                name: 100 - float(np.mean([each[name] for each in said])) if name in said[0] else None
+                for name in names})
+    if not rows:
+        return Table([], notes=f"No prediction is recorded yet: {_command(suite, epochs)}.")
+    return Table(rows, f"{suites.named(suite).title}: test error (%) by prediction")
 
 
 def alignments(suite, K, epochs=None):

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 import torch
 
-from .. import data, interrupts, measure, memory, paths, results
+from .. import data, groups, interrupts, measure, memory, paths, results
 from ..epoch import freeze
 from ..timing import round_robin
 from ..training import Run
@@ -125,6 +125,7 @@ def record(job, configuration, run):
         "history": rows,
         "error": round(100 - rows[-1]["accuracy"][-1], 2),
         "alignment": None if any(run.net.borders) else _rounded(measure.alignment(run.net, images), 4),
+        "predictions": {name: round(score, 2) for name, score in groups.score(run.net, images).items()},
         "minutes": round(sum(row["seconds"] for row in rows) / 60, 2),
         "peak_memory_mb": None if peak is None else round(peak / 2**20),
     }

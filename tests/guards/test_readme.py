@@ -8,22 +8,24 @@ import torch
 from llcourse import cost, measure, networks, paths
 from llcourse.bench import CONFIGURATIONS
 
-ROW = re.compile(r"^(\D+(?:\d[^\d\s]* ?\w*)?) +(\d+) +\d+  (\S+) +eager +[\d.]+ +([\d.]+) +([\d.]+) +(\d+) +\d+$")
-ROWS = {(m[1].strip(), int(m[2]), m[3]): m.groups()[3:] for line in
+ROW = re.compile(r"^(\D+(?:\d[^\d\s]* ?\w*)?) +(\d+) +(\d+)  (\S+) +eager +[\d.]+ +([\d.]+) +([\d.]+) +(\d+) +\d+$")
+ROWS = {(m[1].strip(), int(m[2]), int(m[3]), m[4]): m.groups()[4:] for line in
         (paths.root() / "README.md").read_text(encoding="utf-8").splitlines() if (m := ROW.match(line))}
 
 
 def test_every_configuration_has_its_row():
-    assert list(ROWS) == [(method, K, head) for method, K, head, *_ in CONFIGURATIONS]
+    assert list(ROWS) == [(c.method, c.K, c.groups, c.head) for c in CONFIGURATIONS]
 
 
-@pytest.mark.parametrize("configuration", CONFIGURATIONS, ids=lambda c: f"{c[0]}, K = {c[1]}, {c[2]}")
+@pytest.mark.parametrize("configuration", CONFIGURATIONS,
+                         ids=lambda c: f"{c.method}, K = {c.K}, G = {c.groups}, {c.head}")
 def test_counts_and_kept_bytes(configuration):
-    method, K, head, constructor, *border = configuration
-    floor, exact, kept = ROWS[method, K, head]
-    whole, net = networks.resnet(32).cut(1), networks.resnet(32).cut(K, head, constructor(K))
+    c = configuration
+    floor, exact, kept = ROWS[c.method, c.K, c.groups, c.head]
+    whole = networks.resnet(32).cut(1)
+    net = networks.resnet(32).cut(c.K, c.head, c.reach and c.reach(c.K), groups=c.groups)
     net.to(memory_format=torch.channels_last)
-    net.borders = [make() for make in border for _ in range(K - 1)]
+    net.borders = [c.border() for _ in range(c.K - 1)] if c.border else []
     x, y = torch.zeros(32, 3, 32, 32).contiguous(memory_format=torch.channels_last), torch.zeros(32, dtype=torch.long)
     assert f"{cost.training_macs(net, (3, 32, 32)) / cost.training_macs(whole, (3, 32, 32)):.2f}" == floor
     assert f"{cost.exact_macs(net, (3, 32, 32)) / cost.exact_macs(whole, (3, 32, 32)):.2f}" == exact

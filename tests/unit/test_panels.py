@@ -7,16 +7,17 @@ import matplotlib.pyplot as plt
 import pytest
 import torch
 
-from llcourse import heads, panels, reach
+from llcourse import cost, heads, networks, panels, reach
 
 PANELS = {"reach": panels.reach, "timeline": panels.timeline, "heads": panels.heads, "cuts": panels.cuts,
-          "ticks": panels.ticks, "messages": panels.messages, "pipeline": panels.pipeline}
+          "ticks": panels.ticks, "messages": panels.messages, "pipeline": panels.pipeline,
+          "groups": panels.groups}
 STRIPS = {"reach": [{"method": "Chunked, 2 modules"}, {"method": "Deep supervision"}],
           "ticks": [{"S": 1}, {"S": 5}],
           "timeline": [{"method": "Backprop"}, {"method": "Chunked, 2 modules"}],
           "heads": [{"head": "mlp"}, {"head": "cnn"}], "cuts": [{"K": 2}, {"K": 16}],
           "messages": [{"Kc": 16}, {"Kc": 1024}],
-          "pipeline": [{"pipeline": "GPipe"}, {"pipeline": "ZB-H1"}]}
+          "pipeline": [{"pipeline": "GPipe"}, {"pipeline": "ZB-H1"}], "groups": [{"G": 1}, {"G": 8}]}
 panel_names = pytest.mark.parametrize("name", PANELS)
 
 
@@ -61,7 +62,8 @@ def test_a_strip_draws_each_setting_on_axes_of_its_own_under_one_legend(name):
     assert [axes.get_title(loc) for axes in figure.axes for loc in ("left", "center") if axes.get_title(loc)] == [
         f"{setting} = {value}" for chosen in STRIPS[name] for setting, value in chosen.items()]
     labels = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
-    assert len(labels) == len(set(labels)) and bool(labels) == (name in ("timeline", "cuts", "ticks", "pipeline"))
+    assert len(labels) == len(set(labels)) and bool(labels) == (name in ("timeline", "cuts", "ticks", "pipeline",
+                                                                             "groups"))
 
 
 def test_a_strip_says_what_its_pictures_share_and_titles_them_by_what_differs():
@@ -221,3 +223,46 @@ def test_the_pipeline_panel_says_what_formulas_say():
     assert "every 3 units of time, the workers idle 0 %" in panel.set(N=1)
     assert "kept by workers 1 to 4: 1, 1, 1, 1" in panel.text.value
     assert panel.text_at(N=8) == panel.text_at(N=4)  # no window is wider than the network
+
+
+@pytest.mark.parametrize("K, G, share, head", [(1, 1, 1, "1c2f"), (8, 1, 0, "mlp"), (4, 2, 0.5, "1c2f"),
+                                               (8, 8, 1, "linear"), (2, 4, 0, "cnn"), (1, 8, 0.5, "mlp-sr")])
+def test_a_grid_counted_part_by_part_is_what_the_network_costs(K, G, share, head):
+    with torch.device("meta"):
+        whole = networks.resnet(20)
+        counted = cost.modules(whole.cut(K, head=head, groups=G, share=share), whole.shape)
+    assert networks.grid(K, G, head, share) == [(body.macs, of_head.macs) for body, of_head in counted]
+
+
+def test_groups_show_the_largest_worker_and_what_all_compute():
+    panel = panels.groups()
+    assert panel.text.value == ("4 x 4 cells and a final head; largest worker, module 4: 1.03 + 2.37 = 3.40 MMAC, "
+                                "1 / 12.0 of the network in one piece; all workers together: 114 % of it")
+    before = panel.png
+    assert "largest worker, final head: 0.00 + 2.37" in panel.set(share=0) and panel.png != before
+    assert panel.text_at(G=1, share=0) == panel.text_at(G=1, share=1)  # nobody to see
+    assert panel.text_at(K=1, G=1) == ("1 x 1 cells; largest worker, module 1: 40.81 + 0.00 = 40.81 MMAC, 1 / 1.0 of "
+                                       "the network in one piece; all workers together: 100 % of it")
+
+
+def test_groups_draw_a_rectangle_a_worker_as_wide_as_its_work_and_frame_the_largest():
+    axes, = panels.groups().strip({"K": 2, "G": 4}).axes
+    module, head = axes.containers
+    rows = networks.grid(2, 4)
+    assert len(module) == len(head) == 9  # 2 x 4 cells and the final head
+    for row, (bodies, of_heads) in enumerate(rows):
+        cells = [n for n, bar in enumerate(module) if round(bar.get_y() + bar.get_height() / 2) == row]
+        for part, macs in ((module, bodies), (head, of_heads)):
+            assert sum(part[n].get_width() for n in cells) == pytest.approx(macs / 1e6)
+        ends = [head[n].get_x() + head[n].get_width() for n in cells]
+        assert [module[n].get_x() for n in cells] == pytest.approx([0, *ends[:-1]])  # side by side
+    frame, = [patch for patch in axes.patches if not patch.get_fill()]
+    assert frame.get_y() == 0.6 and frame.get_width() == pytest.approx(sum(rows[1]) / 4e6)
+    assert [text.get_text() for text in axes.texts if text.get_fontweight() == "bold"] == ["4 x 4.22"]
+
+
+def test_groups_draw_no_random_numbers():
+    networks.grid.__globals__["_blocks"].cache_clear()
+    before = torch.random.get_rng_state()
+    panels.groups().set(K=8, G=2, head="mlp")
+    assert torch.equal(torch.random.get_rng_state(), before)

@@ -73,6 +73,36 @@ def test_what_the_infopro_paper_reports():
         precision="float32")
 
 
+def test_what_the_paper_on_groups_reports():
+    """Accuracies of its figure as errors; every row but backprop's with the head of its code and the diversity term."""
+    suite = suites.SUITES["groups-table"]
+    published = {c.name: c.published for c in suite.configurations}
+    assert (published["backprop"] == (7.0, None) and published["groups-g-2-k16-1c2f-s2"] == (16.6, None)
+            and published["groups-g-8-k2-1c2f-s2"] == (11.0, None) and published["dgl-k4-1c2f-s2"] == (11.4, None))
+    net = suite.make(suite.configuration("groups-g-2-k4-1c2f-s2"))
+    assert net.heads[3][0].stride == (2, 2) and net.objectives[0].weight == 0.5 and net.objectives[0].temperature == 3
+    assert (suite.recipe, suite.epochs) == (suites.SUITES["dgl-table"].recipe, 160)
+
+
+def test_a_suite_says_whose_error_it_shows(tiny, monkeypatch):
+    monkeypatch.setitem(suites.SUITES, "tiny", replace(TINY, prediction="all depths", configurations=(
+        Configuration("Backprop", published=(20.0, None)),
+        Configuration("Groups", 2, "1c2f-s2", cut={"groups": 2, "diversity": "paper"}, published=(30.0, None)))))
+    assert main(["reproduce", "tiny"]) == 0
+    made = results.read(tiny / "groups-k2-1c2f-s2-seed0.json")
+    jsonschema.validate(made, SCHEMA)
+    assert {"depth 2, group 1", "final head", "last depth", "thread 2"} < set(made["predictions"])
+    assert made["predictions"]["final head"] == pytest.approx(100 - made["error"], abs=0.01)
+    backprop, row = reproduce.table("tiny").rows
+    assert row["error"] == pytest.approx(100 - made["predictions"]["all depths"]) and row["published"] == "30.00"
+    assert backprop["error"] == pytest.approx(results.read(tiny / "backprop-seed0.json")["error"], abs=0.01)
+    one, several = reproduce.predictions("tiny", ["final head", "thread 2"]).rows
+    assert one["thread 2"] is None and several["thread 2"] == pytest.approx(100 - made["predictions"]["thread 2"])
+    monkeypatch.setitem(suites.SUITES, "empty", TINY)
+    assert "No prediction is recorded yet: `python -m llcourse reproduce empty`" in str(
+        reproduce.predictions("empty", ["final head"]))
+
+
 def test_the_preparation_of_the_authors_code():
     """Their normalisation and the padding of their crops; what a suite does not name is the image set's own."""
     table, heads = suites.SUITES["dgl-table"], suites.SUITES["dgl-heads"]
@@ -239,7 +269,8 @@ def test_no_line_of_a_table_is_longer_than_a_page(tiny, suite):
         for seed in (0, 1):
             results.write(run.folder(suite) / f"{c.name}-seed{seed}.json", {
                 "name": c.name, "seed": seed, "error": 10.0 + 79.9 * seed, "device": "a device with a long name " * 3,
-                "precision": "bfloat16", "data": {"kind": "imagefolder"}, "history": [{"accuracy": [20.0]}]})
+                "precision": "bfloat16", "data": {"kind": "imagefolder"}, "history": [{"accuracy": [20.0]}],
+                "predictions": {"all depths": 20.0}})
     shown = reproduce.table(suite)
     assert len(shown.rows) == len(suites.SUITES[suite].configurations)
     assert max(map(len, str(shown).splitlines())) <= 100

@@ -1,0 +1,40 @@
+"""What a network with many heads says: every head, and the ensembles of heads, by name."""
+
+import torch
+
+
+def ensembles(logits):
+    """{name: (batch, classes) probabilities} from {depth: (batch, G, classes)}, the final head's (batch, classes) last.
+
+    "depth k, group g": one head. "depth k": the mean over its groups. "final head": the head on top. "all depths": the
+    mean over groups, depths weighted 2^k and the final head next in that row (the authors' "layerwise"; weights sum to
+    1). "last depth" and "thread g": the groups of the last depth below the final head, and one of them alone; neither
+    is there where no depth is. Heads of a network without groups, (batch, classes), are depths of one group.
+    """
+    *depths, final = [logits[i] for i in sorted(logits)]
+    every = [depth.softmax(dim=-1).view(len(depth), -1, depth.shape[-1]) for depth in depths]
+    named = {f"depth {k}, group {g}": p[:, g - 1] for k, p in enumerate(every, 1) for g in range(1, p.shape[1] + 1)}
+    named |= {f"depth {k}": p.mean(dim=1) for k, p in enumerate(every, 1)}
+    named["final head"] = final.softmax(dim=-1)
+    means = [*(p.mean(dim=1) for p in every), named["final head"]]
+    weights = [2**k for k in range(len(means))]
+    named["all depths"] = sum(weight * p for weight, p in zip(weights, means)) / sum(weights)
+    for last in every[-1:]:
+        named |= {"last depth": last.mean(dim=1)} | {f"thread {g}": p for g, p in enumerate(last.unbind(1), 1)}
+    return named
+
+
+@torch.no_grad()
+def score(net, images):
+    """{name: the images' score (test accuracy in percent)} of every head and ensemble of `ensembles`."""
+    modes, total, seen = {module: module.training for module in net.modules()}, {}, 0
+    try:
+        net.eval()
+        for x, y in images.test_batches(500):
+            seen += len(y)
+            for name, p in ensembles(net.logits(x)).items():
+                total[name] = total.get(name, 0.0) + images.score(p, y).sum().item()
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+    return {name: value / seen for name, value in total.items()}

@@ -1,0 +1,122 @@
+"""A network as an explicit chain of named blocks, and cutting the chain into K modules.
+
+A block is the smallest unit that can be a module of its own. `Network.cut` joins blocks into modules and gives each
+module a head. Convolutions start as He et al. (2015) propose, fan-out mode, or as INITIALISATIONS says; linear layers
+as PyTorch's own, so that untrained logits are small and the first loss is near the logarithm of the number of classes.
+"""
+
+from torch import nn
+
+from .. import groups as in_groups
+from .. import heads, objectives, partition
+from .. import reach as reaches
+from .. import wiring as wirings
+from ..cost import count
+from ..local import LocalNetwork
+
+
+def _he(module):
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
+INITIALISATIONS = {  # of a module that PyTorch has just made
+    "he": _he,
+    "pytorch": lambda module: None,
+}
+
+
+class Network(nn.Module):
+    """A chain of named blocks and a classifier.
+
+    name: for figures and records.   blocks: {name: nn.Module} in order.   classifier: nn.Module from the last block's
+    output to logits.   shape: of one image, (3, H, W).   published: {K: names of the blocks before the K - 1 borders}
+    where the literature fixed them.   initialisation: a name in INITIALISATIONS, for the heads of its cuts too; raises
+    ValueError for any other.   remake: a function (groups, opened) -> the same network in groups, with those of its
+    blocks, by name, whose first layer reads all groups; None where it has no such form.
+    """
+
+    def __init__(self, name, blocks, classifier, classes, shape=(3, 32, 32), published=None, initialisation="he",
+                 remake=None):
+        super().__init__()
+        if initialisation not in INITIALISATIONS:
+            raise ValueError(f"initialisation is {initialisation!r}; it is one of {', '.join(INITIALISATIONS)}")
+        self.name, self.classes, self.shape = name, classes, tuple(shape)
+        self.block_names, self.published = list(blocks), published or {}
+        self.blocks, self.classifier = nn.ModuleList(blocks.values()), classifier
+        self.initialisation, self.remake = initialisation, remake
+        self.apply(INITIALISATIONS[initialisation])
+
+    def forward(self, x):
+        """x: (batch, 3, H, W) -> logits (batch, classes)."""
+        for block in self.blocks:
+            x = block(x)
+        return self.classifier(x)
+
+    def borders(self, K):
+        """Names of the blocks before the K - 1 borders: the published ones if there are, else balanced in MACs."""
+        if K in self.published:
+            return self.published[K]
+        if not 1 <= K <= len(self.blocks):
+            raise ValueError(f"{self.name} has {len(self.blocks)} blocks and cannot be cut into K = {K} modules; "
+                             f"choose K from 1 to {len(self.blocks)}")
+        shape, macs = self.shape, []
+        for block in self.blocks:
+            cost = count(block, shape)
+            macs.append(cost.macs)
+            shape = cost.shape
+        return [self.block_names[end - 1] for end in partition.balanced(macs, K)[:-1]]
+
+    def cut(self, K, head="1c2f", reach=None, objective="cross-entropy", groups=1, share=1.0, diversity="none"):
+        """Cut into K modules: a LocalNetwork that shares this network's parameters.
+
+        head: the kind of auxiliary head of modules 1 to K - 1 (see heads.HEADS); the last module keeps the network's
+        own classifier.   reach: default is local, every module its own loss.   objective: what the local losses of
+        modules 1 to K - 1 are made of (see objectives.OBJECTIVES); the last has cross-entropy.
+        groups: split each module into so many groups too, each with a head of its own at the end of every module, the
+        last included, and a final head on top of all: neuron groups (Patel et al. 2023). The blocks are then made anew;
+        share, diversity: what their heads see of each other (groups.Exchange), and a name in groups.PRESETS.
+        Raises ValueError if K exceeds the number of blocks, the groups divide the channels of some block not, or what
+        belongs to groups is asked for without them, or the other way round.
+
+        >>> from llcourse import networks
+        >>> net = networks.resnet(20).cut(4, head="mlp")
+        >>> net.K, len(net.body[0]), net.reach.diagonal().tolist()
+        (4, 3, [1, 1, 1, 1])
+        """
+        ends = [self.block_names.index(name) + 1 for name in self.borders(K)] + [len(self.blocks)]
+        if groups != 1:
+            if objective != "cross-entropy":
+                raise ValueError(f"groups have cross-entropy and diversity; objective is {objective!r}")
+            return self._in_groups(ends, groups, head, reach, share, diversity)
+        if (share, diversity) != (1.0, "none"):
+            raise ValueError(f"share and diversity are between groups, and groups is 1; got {share} and {diversity!r}")
+        body = [nn.Sequential(*self.blocks[start:end]) for start, end in zip([0, *ends], ends)]
+        shape, auxiliary, local = self.shape, [], []
+        for module in body[:-1]:
+            shape = count(module, shape).shape
+            auxiliary.append(self._started(heads.make(head, shape, self.classes)))
+            local.append(self._started(objectives.make(objective, shape, self.shape, self.classes)))
+        return LocalNetwork(body, [*auxiliary, self.classifier], reach, [*local, objectives.CrossEntropy()])
+
+    def _in_groups(self, ends, G, head, reach, share, preset):
+        if self.remake is None:
+            raise ValueError(f"{self.name} has no form in groups")
+        K, opened = len(ends), [self.block_names[end] for end in ends[:-1]]
+        blocks, shape, made = self.remake(groups=G, opened=opened).blocks, self.shape, []
+        body = [in_groups.Grouped(*blocks[start:end], G=G) for start, end in zip([0, *ends], ends)]
+        for module in body:
+            shape = count(module, shape).shape
+            made.append(in_groups.group_heads(shape[0], G, share, lambda n, side=shape[1:]: self._started(
+                heads.make(head, (n, *side), self.classes))))
+        final = self._started(heads.make(head, shape, self.classes))
+        losses = [*(in_groups.GroupLosses(G, preset) for _ in range(K)), objectives.CrossEntropy()]
+        net = LocalNetwork(body, [*made, final], reaches.local(K, K + 1) if reach is None else reach, losses,
+                           wirings.chain(K, K + 1))
+        like = next(self.parameters())
+        return net.to(like.device, like.dtype)
+
+    def _started(self, part):
+        """A part made for this network: it starts as its layers do, where they are."""
+        like = next(self.parameters())
+        return part.apply(INITIALISATIONS[self.initialisation]).to(like.device, like.dtype)
