@@ -89,7 +89,7 @@ def make(kind, shape, classes):
 
     Raises ValueError for a kind that is not in HEADS.
     """
-    if kind not in HEADS:
+    if not isinstance(kind, str) or kind not in HEADS:
         raise ValueError(f"no head is called {kind!r}; there are {', '.join(HEADS)}")
     C, size, _ = shape
     return nn.Sequential(*HEADS[kind](C, size, classes))

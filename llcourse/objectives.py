@@ -10,6 +10,8 @@ from collections import namedtuple
 import torch.nn.functional as F
 from torch import nn
 
+from .arguments import number
+
 Record = namedtuple("Record", "h image y peers")
 # h: features that the head reads, (batch, C, H, W), with gradient where the loss trains what made them.
 # image: what the network was given, (batch, 3, H, W).
@@ -24,9 +26,7 @@ class CrossEntropy(nn.Module):
 
     def __init__(self, label_smoothing=0.0, weight=None):
         super().__init__()
-        if not 0 <= label_smoothing <= 1:
-            raise ValueError(f"label_smoothing is {label_smoothing}; it lies between 0 and 1")
-        self.label_smoothing = label_smoothing
+        self.label_smoothing = number("label_smoothing", label_smoothing, most=1)
         self.register_buffer("weight", weight, persistent=False)  # a setting, not something learnt
 
     def forward(self, logits, record):
@@ -45,7 +45,7 @@ class Reconstruction(nn.Module):
 
     def __init__(self, features, image, weight=1.0):
         super().__init__()
-        self.weight = weight
+        self.weight = number("weight", weight)
         self.decoder = nn.Sequential(
             nn.Upsample(image[1:], mode="bilinear", align_corners=True),
             nn.Conv2d(features[0], 12, 3, padding=1, bias=False),
@@ -66,6 +66,6 @@ def make(kind, features, image, classes):
 
     Raises ValueError for a kind that is not in OBJECTIVES.
     """
-    if kind not in OBJECTIVES:
+    if not isinstance(kind, str) or kind not in OBJECTIVES:
         raise ValueError(f"no objective is called {kind!r}; there are {', '.join(OBJECTIVES)}")
     return OBJECTIVES[kind](features, image, classes)

@@ -1,5 +1,6 @@
 """What convolutional networks of the literature are made of: layers in groups or not."""
 
+from ..arguments import whole
 from ..groups import GroupedConv2d
 from ..heads import conv
 
@@ -13,8 +14,7 @@ def convolution(cin, cout, groups=1, kernel=3, stride=1):
 
 def divides(groups, channels):
     """Refuse a number of groups that does not divide the channels of some stage, {stage's name: channels}."""
-    if not isinstance(groups, int) or groups < 1:
-        raise ValueError(f"groups is {groups!r}; it is a whole number from 1 on")
+    groups = whole("groups", groups, 1)
     for stage, n in channels.items():
         if n % groups:
             fit = [G for G in range(1, n + 1) if all(m % G == 0 for m in channels.values())]
