@@ -12,6 +12,8 @@ from torch import nn
 
 from .arguments import number
 
+LISTS = list, tuple, nn.ModuleList
+
 Record = namedtuple("Record", "h image y peers")
 # h: features that the head reads, (batch, C, H, W), with gradient where the loss trains what made them.
 # image: what the network was given, (batch, 3, H, W).
@@ -59,6 +61,22 @@ OBJECTIVES = {
     "cross-entropy": lambda features, image, classes: CrossEntropy(),
     "reconstruction": lambda features, image, classes: Reconstruction(features, image),
 }
+
+
+def each(given, losses):
+    """A list of objectives, one a loss, from one for all of them or a list. ValueError if they cannot be these."""
+    every = list(given) if isinstance(given, LISTS) else [given] * losses
+    if len(every) != losses or not all(isinstance(objective, nn.Module) for objective in every):
+        raise ValueError(f"objectives are one nn.Module, called with (logits, record), or a list of {losses}, one "
+                         f"a loss; got {given!r}")
+    if strange := [objective for objective in every if type(objective).__module__ == "torch.nn.modules.loss"]:
+        raise ValueError(f"an nn.{type(strange[0]).__name__} is called with (logits, labels), and an objective with "
+                         "(logits, record): take objectives.CrossEntropy(), or write an nn.Module that reads record.y")
+    owned = [id(p) for objective in every for p in objective.parameters()]
+    if len(set(owned)) < len(owned):
+        raise ValueError(f"{type(every[0]).__name__} has parameters of its own, which two losses would share: "
+                         f"give a list of {losses}, one a loss")
+    return every
 
 
 def make(kind, features, image, classes):

@@ -31,10 +31,10 @@ def check(matrix, wiring=None):
     [[1, 0], [1, 1]]
     """
     try:
-        R = np.asarray(matrix.detach().cpu() if hasattr(matrix, "detach") else matrix)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ReachError(f"a reach has a row a loss and a column a module, all rows of one length; got {matrix!r}"
-                         ) from error
+        R = np.asarray(matrix)
+    except (TypeError, ValueError, RuntimeError) as error:  # ragged lists, tensors with a gradient or on a GPU
+        raise ReachError(f"a reach is a matrix of plain numbers, a row a loss and a column a module; got {matrix!r} "
+                         f"({error})") from error
     if R.ndim != 2 or R.shape[0] < R.shape[1] or R.shape[1] == 0:
         raise ReachError(f"a reach has a row a loss and a column a module, at least 1 x 1; got shape {R.shape}")
     if wiring is None:
