@@ -68,7 +68,7 @@ WRONG = {
             ((1, [5, 5, 2]), "who reads nothing of it"),
             ((4, [1, 1, 1]), "is well placed. There is room left"),
             ((4, [8, 1, 1]), "take 70 MiB; there is room for 64"),
-            ((5, [4, 4, 8]), "one of the modules 1 to 4"), ((4, [4, 0, 8]), "M is 0; it is a whole number from 1 on"),
+            ((5, [4, 4, 8]), "one of the modules 1 to 4"), ((4, [4, 0, 8]), "M = 1 batch or more"),
             ((4, [4, 4]), "a plan is"), ([4, 4, 4, 8], "a plan is"), ((4, np.array([4, 4.5, 8])), "a whole number"),
             ((np.int64(3), torch.tensor([5, 5, 2])), "who reads nothing of it")],
 }
