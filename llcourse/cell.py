@@ -1,5 +1,7 @@
 """A cell: a module with its head and objective. It runs on leaves, and gradients come and go as messages."""
 
+from contextlib import contextmanager
+
 import torch
 
 from .objectives import Record
@@ -22,7 +24,7 @@ class Cell:
         """
         with torch.set_grad_enabled(sends is not None):
             leaves = {s: x.detach().requires_grad_(s in (sends or ())) for s, x in inputs.items()}
-            return Graph(self, leaves, untouched(f"module {self.number}", self.module, *leaves.values()))
+            return Graph(self, leaves, called(f"module {self.number}", self.module, *leaves.values()))
 
     def logits(self, outputs, wants):
         """The head's logits on leaves of `outputs`, {cell: tensor}, and these leaves.
@@ -30,17 +32,31 @@ class Cell:
         wants: the cells at which a gradient is asked for.
         """
         leaves = {j: h.detach().requires_grad_(j in wants) for j, h in outputs.items()}
-        return untouched(f"head {self.number}", self.head, *leaves.values()), leaves
+        return called(f"head {self.number}", self.head, *leaves.values()), leaves
 
     def loss(self, logits, leaves, image, y, peers):
-        """The objective's value: a scalar with its graph. Raises ValueError if no parameter is behind it."""
+        """The objective's value: a scalar with its graph. ValueError if it is not one, or no parameter is behind it."""
         record = Record(next(iter(leaves.values())), image, y, peers)
-        watched = [t for t in (record.h, image, *peers.values()) if t is not None]
-        loss = untouched(f"objective {self.number}", lambda *_: self.objective(logits, record), *watched)
+        name = f"objective {self.number}"
+        with untouched(name, logits, record.h, image, y, *peers.values()):
+            loss = self.objective(logits, record)
+        if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
+            given = f"shape {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else f"type {type(loss).__name__}"
+            raise ValueError(f"{name} gives something of {given}: a loss is one number a batch, such as the mean over "
+                             "its examples")
         if not loss.requires_grad:
             raise ValueError(f"loss {self.number} trains nothing: all parameters before it are frozen "
                              "(requires_grad=False)")
         return loss
+
+
+def named(kind, several):
+    """{"module 1": module, ...}; one that says which slices of its parameters are whose is several: "module 1.1"."""
+    every = {}
+    for j, one in enumerate(several, start=1):
+        parts = one.parts() if hasattr(one, "parts") else None
+        every |= {f"{kind} {j}.{g + 1}": part for g, part in parts.items()} if parts else {f"{kind} {j}": one}
+    return every
 
 
 class Graph:
@@ -88,17 +104,27 @@ def taken(leaf):
     return gradient
 
 
-def untouched(name, f, *tensors):
-    """f(*tensors). ValueError if it wrote to one of them, which others read too."""
-    watched = [] if torch.is_inference_mode_enabled() else tensors
+def called(name, f, *tensors):
+    """f(*tensors). ValueError if it writes to one of them, or gives anything but one tensor."""
+    with untouched(name, *tensors):
+        out = f(*tensors)
+    if not isinstance(out, torch.Tensor):
+        raise ValueError(f"{name} gives a {type(out).__name__}: what modules, heads and borders hand on is one tensor, "
+                         "so let it return one (torch.cat joins several)")
+    return out
+
+
+@contextmanager
+def untouched(name, *tensors):
+    """ValueError if the block writes to one of the tensors, which others read too; None stands for no tensor."""
+    watched = [tensor for tensor in tensors if tensor is not None and not tensor.is_inference()]
     before, refused = [tensor._version for tensor in watched], None
     try:
-        out = f(*tensors)
+        yield
     except RuntimeError as error:
-        if "a leaf Variable that requires grad" not in str(error):
+        if "a leaf Variable that requires grad" not in str(error) and "update to inference tensor" not in str(error):
             raise
         refused = error  # PyTorch's own guard, where the input asks for a gradient
     if refused or before != [tensor._version for tensor in watched]:
         raise ValueError(f"{name} changes its input in place, which heads and modules beside it read too: let it work "
                          "on a copy (layers such as nn.ReLU: inplace=False)") from refused
-    return out

@@ -2,13 +2,13 @@
 heads."""
 
 from collections import Counter, namedtuple
-from copy import deepcopy
 from math import prod
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from .borders import Border
+from .copying import copied
 from .routes import Forward, Losses, Pull
 from .wiring import IMAGE
 
@@ -24,10 +24,40 @@ def count(module, *shapes):
     >>> count(torch.nn.Conv2d(3, 8, 3, padding=1, bias=False), (3, 32, 32))
     Cost(macs=221184, parameters=216, shape=(8, 32, 32))
     """
-    shadow = deepcopy(module).to("meta").eval()  # shapes only: nothing is computed, nothing of the module changes
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        out = shadow(*(torch.empty(1, *shape, device="meta") for shape in shapes))
-    return Cost(counter.get_total_flops() // 2, sum(p.numel() for p in module.parameters()), tuple(out.shape[1:]))
+    def run(shadow, like):
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            out = shadow.eval()(*(torch.zeros(1, *shape, **like) for shape in shapes))
+        if not isinstance(out, torch.Tensor):
+            raise ValueError(f"a {type(module).__name__} gives a {type(out).__name__}, and modules hand on one tensor")
+        return Cost(counter.get_total_flops() // 2, sum(p.numel() for p in module.parameters()), tuple(out.shape[1:]))
+
+    return _on_a_copy(module, run, shapes)
+
+
+def _on_a_copy(module, run, shapes):
+    """run(a copy, {"device", "dtype"} of its inputs): shapes alone, on "meta"; where code or a hook of the module looks
+    at values, on zeros. ValueError, which names the innermost module that failed, if neither works."""
+    like = next((p for p in module.parameters() if p.is_floating_point()), torch.zeros(()))
+    try:
+        return run(copied(module).to("meta"), {"device": "meta", "dtype": like.dtype})
+    except Exception:  # whatever code makes of tensors without values
+        pass
+    try:
+        return run(copied(module), {"device": like.device, "dtype": like.dtype})
+    except ValueError:
+        raise
+    except Exception as error:
+        raise ValueError(f"{_innermost(error, module)} cannot be run on inputs of shape "
+                         f"{', '.join(map(str, shapes))}, to count its cost ({error})") from error
+
+
+def _innermost(error, module):
+    """What the module in whose forward the error arose is called: its kind."""
+    frame, found = error.__traceback__, module
+    while frame is not None:
+        inside = frame.tb_frame.f_locals.get("self")
+        found, frame = inside if isinstance(inside, torch.nn.Module) else found, frame.tb_next
+    return f"a {type(found).__name__}" + (f" ({found.extra_repr()})" if found.extra_repr() else "")
 
 
 def modules(net, shape):
@@ -85,12 +115,14 @@ def exact_macs(net, shape):
 
     Input gradients that nobody asks for are not computed: at the image and at every border that no gradient crosses.
     """
-    shadow = net.unheld().to("meta")
-    shadow.precision = None
-    x, y = torch.empty(2, *shape, device="meta"), torch.zeros(2, dtype=torch.long, device="meta")
-    with FlopCounterMode(display=False, custom_mapping=COUNTED) as counter:
-        shadow.backward(x, y)
-    return counter.get_total_flops() // 4  # two images, two operations a MAC
+    def run(shadow, like):
+        shadow.precision = None
+        x, y = torch.zeros(2, *shape, **like), torch.zeros(2, dtype=torch.long, device=like["device"])
+        with FlopCounterMode(display=False, custom_mapping=COUNTED) as counter:
+            shadow.backward(x, y)
+        return counter.get_total_flops() // 4  # two images, two operations a MAC
+
+    return _on_a_copy(net.unheld(), run, [shape])
 
 
 def messages(net, shape):

@@ -20,7 +20,7 @@ def epoch(run, bar, stop):
     """
     began, (number, phase, done, trained) = time.perf_counter(), _phase(run)
     net, recipe, batches, values = run.net, run.recipe, run.steps_per_epoch, []
-    freeze(net, phase)
+    wake(run, phase.frozen)
     if done == 0:
         run.updates.zero_()
     key = run.seed * 1_000_003 + len(run.history.rows)
@@ -40,7 +40,7 @@ def epoch(run, bar, stop):
             bar.update()
             stop()
     bar.pause()
-    net.train()
+    wake(run)
     _check_finite(run, values, 1)
     score = measure.score(net, run.images, heads=sorted(trained))
     bar.set_postfix_str(f"{run.history.score} {score[max(phase.losses)]:.1f} {run.images.score.unit}", refresh=False)
@@ -51,11 +51,18 @@ def epoch(run, bar, stop):
             "seconds": time.perf_counter() - began}
 
 
-def freeze(net, phase):
-    """All in train mode but the modules and heads that a phase keeps frozen."""
+def wake(run, frozen=0):
+    """All in train mode but the modules and heads that a phase keeps frozen, and what the network's owner froze."""
+    net = run.net
     net.train()
-    for part in (*net.body[: phase.frozen], *net.heads[: phase.frozen]):
+    for part in (*net.body[:frozen], *net.heads[:frozen], *map(net.get_submodule, run.resting)):
         part.eval()
+
+
+def resting(net):
+    """Names of the modules that were frozen by hand, requires_grad_(False).eval(): a run leaves them so."""
+    return [name for name, module in net.named_modules() if not module.training
+            and (own := [*module.parameters()]) and not any(p.requires_grad for p in own)]
 
 
 def _phase(run):

@@ -89,7 +89,10 @@ def make(kind, shape, classes):
 
     Raises ValueError for a kind that is not in HEADS.
     """
-    if kind not in HEADS:
+    if not isinstance(kind, str) or kind not in HEADS:
         raise ValueError(f"no head is called {kind!r}; there are {', '.join(HEADS)}")
+    if len(shape) != 3:
+        raise ValueError(f"the heads here are for maps, features of shape (C, H, W); these have shape {tuple(shape)}: "
+                         "give a LocalNetwork heads of your own")
     C, size, _ = shape
     return nn.Sequential(*HEADS[kind](C, size, classes))

@@ -1,20 +1,19 @@
 """LocalNetwork: modules, heads, and what is declared about them: reach, objectives, wiring, borders."""
 
 from contextlib import nullcontext
-from copy import deepcopy
 
 import torch
 from torch import nn
 
+from . import objectives as declared
 from . import reach as reaches
 from . import routes
 from . import wiring as wirings
-from .borders import Border, held_back
-from .cell import Cell
-from .objectives import CrossEntropy
+from .arguments import several, whole
+from .borders import each, held_back, refuse_crossing
+from .cell import Cell, named
+from .copying import copied
 from .walk import TrainingWalk, Walk
-
-LISTS = list, tuple, nn.ModuleList
 
 
 class LocalNetwork(nn.Module):
@@ -36,21 +35,27 @@ class LocalNetwork(nn.Module):
 
     def __init__(self, body, heads, reach=None, objectives=None, wiring=None):
         super().__init__()
+        body, heads = several("body", body), several("heads", heads)
+        if strange := [part for part in (*body, *heads) if not isinstance(part, nn.Module)]:
+            raise ValueError(f"body and heads are lists of nn.Module; got {strange[0]!r}")
         self._wiring = wirings.chain(len(body)) if wiring is None else wiring
         if (len(body), len(heads)) != (len(self.wiring.cells), len(self.wiring.heads)):
             raise ValueError(f"every module needs a head: got {len(body)} modules and {len(heads)} heads, where the "
                              f"wiring has {len(self.wiring.cells)} and {len(self.wiring.heads)}")
         self.body, self.heads = nn.ModuleList(body), nn.ModuleList(heads)
-        self.precision = None
+        self._precision = None
         self._plans, self._modules["borders"] = {}, nn.ModuleList([None] * self.K)
         self.weights = [1.0] * self.K
         self._passed = [frozenset()] * self.K
         self.reach = reaches.local(self.K, len(heads)) if reach is None else reach
-        self.objectives = CrossEntropy() if objectives is None else objectives
+        self.objectives = declared.CrossEntropy() if objectives is None else objectives
 
     def __setattr__(self, name, value):
         if isinstance(getattr(type(self), name, None), property):  # nn.Module would register a module past its setter
             object.__setattr__(self, name, value)
+        elif callable(value) and name[0] != "_" and name not in ("body", "heads") and not hasattr(type(self), name):
+            raise ValueError(f"a LocalNetwork trains nothing called {name}: declare losses in net.objectives, and what "
+                             "stands between modules in net.borders")
         else:
             super().__setattr__(name, value)
 
@@ -75,16 +80,7 @@ class LocalNetwork(nn.Module):
 
     @objectives.setter
     def objectives(self, given):
-        losses = len(self.heads)
-        several = list(given) if isinstance(given, LISTS) else [given] * losses
-        if len(several) != losses or not all(isinstance(objective, nn.Module) for objective in several):
-            raise ValueError(f"objectives are one nn.Module, called with (logits, record), or a list of {losses}, one "
-                             f"a loss; got {given!r}")
-        owned = [id(p) for objective in several for p in objective.parameters()]
-        if len(set(owned)) < len(owned):
-            raise ValueError(f"{type(several[0]).__name__} has parameters of its own, which two losses would share: "
-                             f"give a list of {losses}, one a loss")
-        self._modules["objectives"] = nn.ModuleList(several)
+        self._modules["objectives"] = nn.ModuleList(declared.each(given, len(self.heads)))
 
     @property
     def borders(self):
@@ -92,14 +88,10 @@ class LocalNetwork(nn.Module):
 
     @borders.setter
     def borders(self, given):
-        several = list(given) if isinstance(given, LISTS) else [given]
-        several += [None] * (self.K - len(several))
-        if len(several) != self.K or not all(border is None or isinstance(border, Border) for border in several):
-            raise ValueError(f"borders are a list of up to {self.K}, a borders.Border or None above each module; "
-                             f"got {given!r}")
-        passed = held_back(self.wiring, several)
-        self._refuse_crossing(self._reach, several)
-        self._modules["borders"], self._passed, self._plans = nn.ModuleList(several), passed, {}
+        every = each(given, self.K)
+        passed = held_back(self.wiring, every)
+        refuse_crossing(self._reach, self.wiring, every)
+        self._modules["borders"], self._passed, self._plans = nn.ModuleList(every), passed, {}
 
     def peers(self, i):
         """The losses beside loss i, on other cells of its level, that see the same images."""
@@ -114,16 +106,8 @@ class LocalNetwork(nn.Module):
     @reach.setter
     def reach(self, matrix):
         R = reaches.check(matrix, self.wiring)
-        self._refuse_crossing(R, self.borders)
+        refuse_crossing(R, self.wiring, self.borders)
         self._reach, self._plans = R, {}
-
-    def _refuse_crossing(self, R, borders):
-        for j, crossed in enumerate(reaches.crossed(R, self.wiring)):
-            if crossed and borders[j] is not None:
-                raise reaches.ReachError(
-                    f"a gradient would cross the border above module {j + 1}, a {type(borders[j]).__name__}, and meet "
-                    "other features than those that it belongs to; such borders take reaches that stop there, such as "
-                    f"reach.local({self.K})")
 
     @property
     def weights(self):
@@ -132,10 +116,23 @@ class LocalNetwork(nn.Module):
 
     @weights.setter
     def weights(self, given):
-        weights = tuple(map(float, given))
+        try:
+            weights = tuple(map(float, given))
+        except (TypeError, ValueError):
+            weights = ()
         if len(weights) != self.K or not all(0 < weight < float("inf") for weight in weights):
             raise ValueError(f"weights are {self.K} numbers above 0, one a module; got {given!r}")
         self._weights = weights
+
+    @property
+    def precision(self):
+        return self._precision
+
+    @precision.setter
+    def precision(self, dtype):
+        if dtype not in (None, torch.bfloat16, torch.float16):
+            raise ValueError(f"precision is {dtype!r}; it is None, torch.bfloat16 or torch.float16")
+        self._precision = dtype
 
     @property
     def losses(self):
@@ -151,12 +148,7 @@ class LocalNetwork(nn.Module):
 
         One that says which slices of its parameters are whose (groups.Grouped) is several: "module 1.1" and on.
         """
-        named = {}
-        for kind, several in (("module", self.body), ("head", self.heads)):
-            for j, one in enumerate(several, start=1):
-                parts = one.parts() if hasattr(one, "parts") else None
-                named |= {f"{kind} {j}.{g + 1}": part for g, part in parts.items()} if parts else {f"{kind} {j}": one}
-        return named
+        return named("module", self.body) | named("head", self.heads)
 
     def autocast(self):
         if self.precision is None:
@@ -171,10 +163,14 @@ class LocalNetwork(nn.Module):
 
     def logits(self, x, heads=None):
         """Logits of several heads (default: all) from one forward pass: {head's index: (batch, classes)}."""
-        heads = tuple(range(len(self.heads)) if heads is None else heads)
+        heads = tuple(range(len(self.heads))) if heads is None else several("heads", heads)
         if not set(heads) <= set(range(len(self.heads))):
             raise ValueError(f"there are heads 0 to {len(self.heads) - 1}; got {list(heads)}")
-        return Walk(self, x).run(self._cached("forward", heads, lambda: routes.forward(self.wiring, heads))).logits
+        steps = self._cached("forward", heads, lambda: routes.forward(self.wiring, heads))
+        if not torch.is_inference_mode_enabled() or next(self.parameters()).is_inference():
+            return Walk(self, x).run(steps).logits
+        with torch.inference_mode(False), torch.no_grad():  # there a tensor does not know that it was written to
+            return Walk(self, x).run(steps).logits
 
     def backward(self, x, y, losses=None, walk=TrainingWalk):
         """One forward pass; each loss leaves its gradient in `.grad` of the parameters its row of R names.
@@ -184,12 +180,15 @@ class LocalNetwork(nn.Module):
         Gradients add to what `.grad` holds. Returns {loss: detached scalar}; a loss whose border has nothing for it yet
         is missing. Raises ValueError for a loss that trains nothing.   walk: how the steps are carried out.
         """
+        if torch.is_inference_mode_enabled():
+            raise ValueError("there are no gradients within torch.inference_mode(): take the step outside of it")
         with torch.enable_grad():
             return walk(self, x, y).run(self.plan(losses)).values
 
     def plan(self, losses=None):
         """The steps of one batch on which `losses` (default: all that train something) are computed, see routes."""
-        wanted = self.losses if losses is None else tuple(sorted(set(losses)))
+        wanted = self.losses if losses is None else several("losses", losses)
+        wanted = tuple(sorted({whole("a loss", i) for i in wanted}))
         if not wanted or not set(wanted) <= set(self.losses):
             raise ValueError(f"losses {[i + 1 for i in wanted]} asked for; those that train something are "
                              f"{[i + 1 for i in self.losses]} (numbered from 1)")
@@ -216,6 +215,6 @@ class LocalNetwork(nn.Module):
 
     def unheld(self):
         """A copy in which no border holds a batch back: each module acts on every batch, as it does in the long run."""
-        other = deepcopy(self)
+        other = copied(self)
         other.borders = [border and border.at_hand for border in other.borders]
         return other

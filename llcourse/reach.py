@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import wiring as wirings
+from .arguments import whole
 
 
 class ReachError(ValueError):
@@ -29,7 +30,11 @@ def check(matrix, wiring=None):
     >>> check([[1, 0], [1, 1]]).tolist()
     [[1, 0], [1, 1]]
     """
-    R = np.asarray(matrix)
+    try:
+        R = np.asarray(matrix)
+    except (TypeError, ValueError, RuntimeError) as error:  # ragged lists, tensors with a gradient or on a GPU
+        raise ReachError(f"a reach is a matrix of plain numbers, a row a loss and a column a module; got {matrix!r} "
+                         f"({error})") from error
     if R.ndim != 2 or R.shape[0] < R.shape[1] or R.shape[1] == 0:
         raise ReachError(f"a reach has a row a loss and a column a module, at least 1 x 1; got shape {R.shape}")
     if wiring is None:
@@ -37,8 +42,8 @@ def check(matrix, wiring=None):
     if R.shape != (shape := (len(wiring.heads), len(wiring.cells))):
         raise ReachError(f"this network has K = {shape[1]} modules and {shape[0]} losses; "
                          f"got a reach of shape {R.shape}")
-    if not np.isin(R, (0, 1)).all():
-        raise ReachError(f"a reach holds 0 and 1 only; got {sorted(set(R.ravel().tolist()) - {0, 1})}")
+    if strange := [entry for entry in R.ravel().tolist() if not _is_0_or_1(entry)]:
+        raise ReachError(f"a reach holds 0 and 1 only; got {strange}")
     R = R.astype(int)
     for i, j in np.argwhere(R):
         if i < j:
@@ -57,14 +62,22 @@ def check(matrix, wiring=None):
     return R
 
 
+def _is_0_or_1(entry):
+    return isinstance(entry, (bool, int, float)) and entry in (0, 1)
+
+
+def _modules(K):
+    return whole("K", K, 1, error=ReachError)
+
+
 def _window(K, N):
-    if K < 1 or not 1 <= N <= K:
-        raise ReachError(f"a window spans 1 to K modules; got N = {N}, K = {K}")
+    """K modules and a window of N of them, as ints."""
+    return _modules(K), whole("N", N, 1, _modules(K), error=ReachError)
 
 
 def backprop(K):
     """End-to-end backpropagation: the last loss trains every module."""
-    _window(K, K)
+    K = _modules(K)
     R = np.zeros((K, K), int)
     R[-1] = 1
     return check(R)
@@ -76,13 +89,14 @@ def local(K, losses=None):
     Greedy layer-wise training, DGL (Belilovsky et al. 2020, section 3), InfoPro and ContSup share this matrix; they
     differ in schedule, loss terms and forward wiring.
     """
-    return check(np.eye(K if losses is None else losses, K, dtype=int))
+    K = _modules(K)
+    return check(np.eye(K if losses is None else whole("losses", losses, K, error=ReachError), K, dtype=int))
 
 
 def chunked(K, N):
     """Disjoint chunks of N modules, one loss at the end of each (Laskin et al. 2020, section 3); the last may be
     shorter."""
-    _window(K, N)
+    K, N = _window(K, N)
     j = np.arange(K)
     R = np.zeros((K, K), int)
     R[np.minimum((j // N + 1) * N, K) - 1, j] = 1
@@ -92,7 +106,7 @@ def chunked(K, N):
 def overlapping(K, N):
     """Every window of N neighbours has a loss at its end; the gradients of a module's losses add (Laskin et al.
     2020)."""
-    _window(K, N)
+    K, N = _window(K, N)
     i, j = np.indices((K, K))
     return check(((i >= N - 1) & (j <= i) & (j > i - N)).astype(int))
 
@@ -106,7 +120,7 @@ def mean_weights(R):
     >>> mean_weights(overlapping(4, 2))
     [1.0, 0.5, 0.5, 1.0]
     """
-    return (1 / np.asarray(R).sum(axis=0)).tolist()
+    return (1 / check(R).sum(axis=0)).tolist()
 
 
 def interlocking(K, N):
@@ -115,7 +129,7 @@ def interlocking(K, N):
     >>> interlocking(4, 2).tolist()
     [[0, 0, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 1]]
     """
-    _window(K, N)
+    K, N = _window(K, N)
     j = np.arange(K)
     R = np.zeros((K, K), int)
     R[np.minimum(j + N - 1, K - 1), j] = 1
@@ -124,7 +138,7 @@ def interlocking(K, N):
 
 def deep_supervision(K):
     """Every loss trains every module before it: the full triangle, the other end from `local`."""
-    return check(np.tril(np.ones((K, K), int)))
+    return check(np.tril(np.ones((_modules(K), K), int)))
 
 
 def groups(K, G):
@@ -132,6 +146,7 @@ def groups(K, G):
 
     Returns (K * G + 1, K * G); cell (k, g) is column k * G + g.
     """
+    K, G = _modules(K), whole("G", G, 1, error=ReachError)
     return local(K * G, K * G + 1)
 
 

@@ -3,6 +3,8 @@
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from .arguments import whole
+
 
 @torch.no_grad()
 def recalibrate(net, images, batch=500, seed=0):
@@ -13,6 +15,7 @@ def recalibrate(net, images, batch=500, seed=0):
     batches alike. Images are augmented as in training; weights, and what borders have learnt, stay as they are.
     Raises ValueError if there is no BatchNorm that keeps running statistics.
     """
+    batch, seed = whole("batch", batch, 2), whole("seed", seed)
     norms = [m for m in net.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
     if not norms:
         raise ValueError("nothing to recalibrate: this network has no BatchNorm with running statistics")

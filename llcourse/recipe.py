@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from .arguments import flag, number, one_of, several, whole
 from .curves import CURVES
 from .optimizers import OPTIMIZERS
 from .precision import PRECISIONS
@@ -37,19 +36,19 @@ class Recipe:
     optimizer: str = "sgd"
 
     def __post_init__(self):
-        for name, value in vars(self).items():
-            if isinstance(value, np.generic):  # a sweep over np.arange
-                object.__setattr__(self, name, value.item())
-        if self.precision not in PRECISIONS:
-            raise ValueError(f"precision is {self.precision!r}; it is one of {', '.join(PRECISIONS)}")
-        if self.optimizer not in OPTIMIZERS:
-            raise ValueError(f"optimizer is {self.optimizer!r}; it is one of {', '.join(OPTIMIZERS)}")
-        if self.curve not in CURVES:
-            raise ValueError(f"curve is {self.curve!r}; it is one of {', '.join(CURVES)}")
+        checked = {
+            "batch": whole("batch", self.batch, 2),  # BatchNorm needs two images
+            "lr": number("lr", self.lr, above=0), "momentum": number("momentum", self.momentum, below=1),
+            **{name: number(name, getattr(self, name)) for name in ("weight_decay", "warmup", "warmup_lr")},
+            **{name: flag(name, getattr(self, name)) for name in ("nesterov", "augment")},
+            "drops": tuple(number("a drop", share, above=0, most=1) for share in several("drops", self.drops)),
+            "precision": one_of("precision", self.precision, PRECISIONS),
+            "optimizer": one_of("optimizer", self.optimizer, OPTIMIZERS),
+            "curve": one_of("curve", self.curve, CURVES)}
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
         if bool(self.drops) != (self.curve == "steps"):
             raise ValueError(f"curve is {self.curve!r} and drops are {self.drops}; \"steps\" has drops, no other has")
-        if self.batch < 2:
-            raise ValueError(f"batch is {self.batch}; BatchNorm needs at least 2 images")
 
     def lr_at(self, epoch, epochs):
         """Learning rate `epoch` (a float) into a phase of `epochs`."""

@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 import torch
 
+from .arguments import number, one_of, several, whole
 from .reach import crossed as crossed_borders
 
 
@@ -36,6 +37,14 @@ class Phase:
     turns: Callable | None = field(default=None, repr=False)
     ticks: int = 1
     slowdown: tuple = ()
+
+    def __post_init__(self):
+        for name, value in {
+                "epochs": whole("epochs", self.epochs, 1), "frozen": whole("frozen", self.frozen),
+                "ticks": whole("ticks", self.ticks, 1),
+                "losses": tuple(whole("a loss", i) for i in several("losses", self.losses)),
+                "slowdown": tuple(number("a slowdown", S, 1) for S in several("slowdown", self.slowdown))}.items():
+            object.__setattr__(self, name, value)
 
     def steps(self, batches, generator):
         """For each of an epoch's steps the losses whose turn it is, () for nobody's; ValueError if they cannot be."""
@@ -106,11 +115,9 @@ class Asynchronous:
     order: str = "random"
 
     def __post_init__(self):
-        object.__setattr__(self, "slowdown", tuple(map(float, self.slowdown)))
-        if not all(1 <= S < float("inf") for S in self.slowdown):
-            raise ValueError(f"a slowdown is a number from 1 on; got {self.slowdown}")
-        if self.order not in ("random", "cyclic"):
-            raise ValueError(f"order is {self.order!r}; it is random or cyclic")
+        object.__setattr__(self, "slowdown", tuple(float(number("a slowdown", S, 1))
+                                                   for S in several("slowdown", self.slowdown)))
+        one_of("order", self.order, ("random", "cyclic"))
 
     def __call__(self, net, epochs):
         if self.slowdown and len(self.slowdown) != len(net.losses):
@@ -145,6 +152,35 @@ SCHEDULES = {"synchronous": synchronous, "sequential": sequential, "last only": 
 
 def named(schedule):
     """The schedule of this name, or `schedule` itself if it is a function (net, epochs) -> list of Phase."""
-    if not callable(schedule) and schedule not in SCHEDULES:
+    if not callable(schedule) and not (isinstance(schedule, str) and schedule in SCHEDULES):
         raise ValueError(f"no schedule is called {schedule!r}; there are {', '.join(SCHEDULES)}")
     return schedule if callable(schedule) else SCHEDULES[schedule]
+
+
+def phases(schedule, net, epochs):
+    """The phases of a network's training. ValueError if a schedule gives some that it cannot be trained in."""
+    made = named(schedule)(net, epochs)
+    if not isinstance(made, list) or not made or not all(isinstance(phase, Phase) for phase in made):
+        raise ValueError(f"a schedule gives a list of Phase, one at least; got {made!r}")
+    for phase in made:
+        if not phase.losses or not set(phase.losses) <= set(net.losses):
+            raise ValueError(f"a phase computes losses {phase.losses}; those that train something are {net.losses}")
+        if net.reach[list(phase.losses), : phase.frozen].any():
+            raise ValueError(f"a phase freezes {phase.frozen} modules, and some of its losses {phase.losses} train "
+                             f"them by\n{net.reach}")
+        for together in [phase.losses] if phase.turns is None else [(i,) for i in phase.losses]:
+            _refuse_sharing(net, together)
+    return made
+
+
+def _refuse_sharing(net, losses):
+    """ValueError if these losses move a parameter of a cell that is not theirs, and which should stand still."""
+    trained, moved, still = net.updated_by(losses), {}, {}
+    for j, cell in enumerate(net.cells):
+        for name, part in (("module", cell.module), ("head", cell.head)):
+            for p in () if part is None else part.parameters():
+                (moved if j in trained else still).setdefault(p, f"{name} {j + 1}")
+    for p in moved.keys() & still.keys():
+        if p.requires_grad:
+            raise ValueError(f"{still[p]} shares a parameter with {moved[p]} and would move while that trains and it "
+                             "stands still: give each its own (copy.deepcopy)")

@@ -5,6 +5,14 @@ import torch
 from . import optimizers
 
 
+def channels_last(net):
+    """`net` with all its maps in that layout; tensors that are none, such as of 3D convolutions, stay as they are."""
+    for t in (*net.parameters(), *net.buffers()):
+        if t.dim() == 4:
+            t.data = t.data.to(memory_format=torch.channels_last)
+    return net
+
+
 class EagerStep:
     """The gradients of `net.backward`, then one step of the recipe's optimizer, kernel by kernel.
 

@@ -2,7 +2,7 @@
 
 import json
 import math
-import operator
+import os
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -10,16 +10,20 @@ from pathlib import Path
 import torch
 
 from . import checkpoint as checkpoints
-from . import interrupts, reach
-from .epoch import epoch
+from . import interrupts, reach, standing
+from .arguments import flag, whole
+from .epoch import epoch, resting, wake
 from .history import History
+from .identity import SHOWN, description, differences, digest
+from .local import LocalNetwork
 from .precision import choose
 from .progress import progress
 from .recipe import Recipe
-from .schedules import named
-from .steps import EagerStep, FastStep
+from .schedules import phases
+from .steps import EagerStep, FastStep, channels_last
 
 SLOW = "ten times slower than before: if another process keeps a core busy, torch.set_num_threads(1) is faster"
+SEEDS = 2**32 - 1  # the largest, as NumPy has it
 SAVE_SECONDS = 5  # epochs shorter than that are not saved one by one: a file on the disk takes its time
 
 
@@ -34,43 +38,38 @@ class Run:
     """
 
     def __init__(self, net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, fast=False, watch=None):
-        if epochs < 1:
-            raise ValueError(f"training takes at least one epoch; got epochs = {epochs}")
+        if not isinstance(net, LocalNetwork):
+            raise ValueError(f"net is a {type(net).__name__}; training takes a LocalNetwork, such as net.cut(4)")
+        if not isinstance(recipe, Recipe | None):
+            raise ValueError(f"recipe is {recipe!r}; it is a Recipe")
+        if not isinstance(watch, dict | None) or not all(map(callable, (watch or {}).values())):
+            raise ValueError(f"watch is {watch!r}; it is a dict {{name: function (net, images)}}")
+        epochs, fast = whole("epochs", epochs, 1), flag("fast", fast)
         if images.train_size < 2:
             raise ValueError(f"BatchNorm needs at least 2 training images; got {images.train_size}")
-        self.images, self.recipe, self.seed = images, recipe or Recipe(), int(seed)
-        self.device = images.device
-        self.net = net.to(self.device, memory_format=torch.channels_last)
-        self.precision = choose(self.recipe.precision, self.device)
-        self.net.precision = self.precision.dtype
-        self.phases = named(schedule)(net, epochs)
-        for phase in self.phases:
-            if net.reach[list(phase.losses), : phase.frozen].any():
-                raise ValueError(f"a phase freezes {phase.frozen} modules, and some of its losses {phase.losses} train "
-                                 f"them by\n{net.reach}")
+        self.images, self.recipe, self.seed = images, recipe or Recipe(), whole("seed", seed, 0, SEEDS)
+        self.device, self.watch = images.device, watch or {}
+        self.phases, self.resting = phases(schedule, net, epochs), resting(net)
         self.epochs = sum(phase.epochs for phase in self.phases)
         self.steps_per_epoch = math.ceil((images.train_size - 1) / self.recipe.batch)  # a last batch of one is left out
         self.history = History(standin=images.standin, score=images.score.name)
-        self.watch = dict(watch or {})
         if taken := self.watch.keys() & {"epoch", "phase", "loss", self.history.score, "seconds"}:
             raise ValueError(f"a row of the history has {', '.join(sorted(taken))} already: watch under another name")
+        self.net = channels_last(net.to(self.device))
+        self.precision = choose(self.recipe.precision, self.device)
+        self.net.precision = self.precision.dtype
         self.step = (FastStep if fast else EagerStep)(net, self.recipe)
         self.updates = torch.zeros(len(net.heads), dtype=torch.long)  # of each cell, since its phase began
         self.config = {
-            "epochs": epochs, "schedule": str(schedule), "seed": self.seed,
-            "recipe": json.loads(json.dumps(asdict(self.recipe))),
-            "fast": fast, "precision": str(net.precision), "device": self.device.type, "reach": net.reach.tolist(),
-            "images": images.digest(), "network": checkpoints.digest(net), "watch": sorted(self.watch)}
-        self._made_of, self._network = [*net.modules(), *net.parameters()], self.config["network"]
-
-    def _refuse_changes(self):
-        """ValueError if the network would train something else than the configuration says."""
-        parts = [*self.net.modules(), *self.net.parameters()]
-        declared = str(self.net.precision), self.net.reach.tolist(), checkpoints.digest(self.net)
-        same = len(parts) == len(self._made_of) and all(map(operator.is_, parts, self._made_of))
-        if not same or declared != (self.config["precision"], self.config["reach"], self._network):
-            raise ValueError("since this Run was made its network has got another module, head, objective, border, "
-                             "setting, reach or precision; declare first, then make a Run")
+            "epochs": epochs, "schedule": getattr(schedule, "__qualname__", str(schedule)), "seed": self.seed,
+            "phases": [[phase.epochs, phase.losses, phase.frozen, phase.ticks, phase.slowdown]
+                       for phase in self.phases],
+            "recipe": asdict(self.recipe), "fast": fast, "precision": str(net.precision), "device": self.device.type,
+            "reach": net.reach.tolist(), "images": images.digest(), "network": description(net),
+            "frozen": self.resting, "initial weights": digest(net.state_dict()),
+            "watch": sorted(self.watch)}
+        self.config = json.loads(json.dumps(self.config))  # as a file gives it back
+        self.parts, self.stands = standing.parts(net), standing.Standing(self)
 
     def fit(self, checkpoint=None, label=None):
         """Train to the end and return the history; with `checkpoint`, save to that file at ends of epochs.
@@ -91,46 +90,66 @@ class Run:
             raise KeyboardInterrupt(f"stopped after {len(self.history.rows)} of {self.epochs} epochs: {how}") from None
 
     def _train(self, checkpoint, label, stop):
-        self._refuse_changes()
+        standing.refuse_changes(self)
         rows, saved = self.history.rows, -math.inf
+        if checkpoint and len(rows) < self.epochs:
+            self.save(checkpoint)  # that it cannot be written is known before an epoch was trained for nothing
         ticks = [phase.ticks * self.steps_per_epoch for phase in self.phases for _ in range(phase.epochs)]
-        finished = self.state(), len(rows)
         alike = self.device.type == "cpu" and torch.get_num_threads() > 1 and [p.turns for p in self.phases] == [None]
         try:
             with progress(total=sum(ticks), initial=sum(ticks[: len(rows)]), unit="batch",
                           slow=SLOW if alike else "",  # other steps may cost more by themselves
                           label=label or f"{reach.called(self.net.reach)}, K = {self.net.K}") as bar:
                 while len(rows) < self.epochs:
+                    standing.refuse_redeclared(self)
                     rows.append(epoch(self, bar, stop))
-                    finished = self.state(), len(rows)
+                    self.stands = standing.Standing(self)
                     if checkpoint and (time.monotonic() - saved > SAVE_SECONDS or len(rows) == self.epochs):
                         self.save(checkpoint)
                         saved = time.monotonic()
                     stop()
         except BaseException as error:
-            self.restore(finished[0])
-            self.net.train()
-            del rows[finished[1]:]
-            if checkpoint and isinstance(error, KeyboardInterrupt):
-                self.save(checkpoint)
+            self.restore(self.stands.state)
+            wake(self)
+            del rows[self.stands.rows:]
+            self.stands = standing.Standing(self)  # what training changed of a module's settings stays
+            if checkpoint and not isinstance(error, checkpoints.NotWritten):
+                self.save(checkpoint)  # the same call goes on from where the network now is
             raise
-        finally:
-            self._network = checkpoints.digest(self.net)  # what training itself changes is no change
 
     def save(self, path):
-        """Write the run to a safetensors file, atomically."""
+        """Write the run to a safetensors file, atomically. Raises CheckpointError if that cannot be."""
         checkpoints.save(path, self.state(), {"config": self.config, "rows": self.history.rows})
 
     def load(self, path):
-        """Take up the run that `save` wrote. Raises CheckpointError if it was made with other settings."""
+        """Take up the run that `save` wrote. Raises CheckpointError if it was made with other settings.
+
+        The network has the weights that the run began with, or those that the file holds, as after an interrupt.
+        """
         tensors, record = checkpoints.load(path, self.device)
-        there = record.get("config", {})
-        other = [f"{k}: {there.get(k)} there, {v} here" for k, v in self.config.items() if there.get(k) != v]
-        if other:
-            raise checkpoints.CheckpointError(f"{path} belongs to another run ({'; '.join(other)}); "
-                                              "name another file, or move this one away to start afresh")
-        self.restore(tensors)
-        self.history = History(record["rows"], self.images.standin, self.images.score.name)
+        there, rows = record.get("config"), record.get("rows")
+        there = there if isinstance(there, dict) else {}
+        here, initial = self.config, there.get("initial weights")
+        if digest(self.net.state_dict()) == digest(
+                {name[4:]: t for name, t in tensors.items() if name.startswith("net.")}):
+            here = here | {"initial weights": initial}
+        if other := differences(there, here):
+            raise checkpoints.CheckpointError(f"{path} belongs to another run ({'; '.join(other)}); make the same "
+                                              "network anew, name another file, or move this one away to start afresh")
+        before = self.state()
+        wrong = checkpoints.misfits(tensors, rows, before, self.epochs)
+        if not wrong:
+            try:
+                self.restore(tensors)
+            except Exception as error:  # of a border's own, which reads what it alone knows
+                self.restore(before)
+                wrong = [str(error)]
+        if wrong:
+            raise checkpoints.CheckpointError(f"{path} does not hold this run ({'; '.join(wrong[:SHOWN])}); "
+                                              "move it away to start the run afresh")
+        self.config = here
+        self.history = History(rows, self.images.standin, self.images.score.name)
+        self.stands = standing.Standing(self)
 
     def state(self):
         """{name: a copy} of all that the next step depends on."""
@@ -141,7 +160,7 @@ class Run:
     def restore(self, state):
         """Put everything back to where `state()` was."""
         self.net.load_state_dict({k[4:]: t for k, t in state.items() if k.startswith("net.")})
-        self.net.to(memory_format=torch.channels_last)  # what a border holds may have come from a file
+        channels_last(self.net)  # what a border holds may have come from a file
         for name, tensor in self.step.state().items():
             tensor.copy_(state[f"optimizer.{name}"])
         self.updates.copy_(state["updates"])
@@ -164,6 +183,8 @@ def train(net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, c
     >>> history.column("epoch"), len(history.accuracies)
     ([1, 2], 2)
     """
+    if not isinstance(checkpoint, str | os.PathLike | None):
+        raise ValueError(f"checkpoint is {checkpoint!r}; it is the path of a file")
     run = Run(net, images, epochs, schedule=schedule, recipe=recipe, seed=seed, fast=fast, watch=watch)
     if checkpoint and Path(checkpoint).exists():
         run.load(checkpoint)

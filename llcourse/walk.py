@@ -5,7 +5,7 @@ from collections import defaultdict
 import torch
 
 from .borders import Sample
-from .cell import taken, untouched
+from .cell import called, taken, untouched
 from .wiring import IMAGE
 
 NO_IMAGE = "and the border that holds its batches keeps none: ReplayBuffer(M, images=True)"
@@ -18,6 +18,8 @@ class Walk:
     """
 
     def __init__(self, net, x):
+        if not isinstance(x, torch.Tensor | None):  # None where borders hold all that is read
+            raise ValueError(f"a network is given one tensor, and modules hand on one; got a {type(x).__name__}")
         self.net, self.x = net, x
         self.outputs, self.given, self.logits = {}, {}, {}  # of each cell: what heads read, what other cells read
 
@@ -30,19 +32,19 @@ class Walk:
         j = step.cell
         with self.net.autocast():
             inputs = [self.x if s == IMAGE else self.crossed(s, self.outputs[s]) for s in self.net.wiring.cells[j]]
-            self.outputs[j] = untouched(f"module {j + 1}", self.net.body[j], *inputs)
+            self.outputs[j] = called(f"module {j + 1}", self.net.body[j], *inputs)
 
     def losses(self, step):
         with self.net.autocast():
             for i in step.losses:
                 read = [self.outputs[j] for j in self.net.wiring.heads[i]]
-                self.logits[i] = untouched(f"head {i + 1}", self.net.heads[i], *read)
+                self.logits[i] = called(f"head {i + 1}", self.net.heads[i], *read)
 
     def crossed(self, s, h):
         """What the border above cell s makes of its features: once a batch, however many cells read it."""
         if s not in self.given:
             border = self.net.borders[s]
-            self.given[s] = h if border is None else untouched(f"border {s + 1}", border, h)
+            self.given[s] = h if border is None else called(f"border {s + 1}", border, h)
         return self.given[s]
 
     def forget(self, step):
@@ -79,7 +81,8 @@ class TrainingWalk(Walk):
             self.graphs[j] = graph
         border = self.net.borders[j]
         if border is not None and border.holds:
-            border.put(self.outputs[j])
+            with untouched(f"border {j + 1}", *self.outputs[j]):
+                border.put(self.outputs[j])
 
     def sample(self, s):
         """The Sample that a reader of s gets, None if there is none for it."""

@@ -7,6 +7,8 @@ heads alone.
 
 from dataclasses import dataclass, field
 
+from .arguments import whole
+
 IMAGE = -1  # as a source: what the network itself is given
 
 
@@ -65,8 +67,9 @@ class Wiring:
 
 def chain(K, losses=None):
     """Each cell reads the one before; losses (default K) beyond the K-th are heads alone on the last cell's output."""
+    K = whole("K", K, 1)
     return Wiring(tuple((j - 1,) for j in range(K)),
-                  tuple((min(i, K - 1),) for i in range(K if losses is None else losses)))
+                  tuple((min(i, K - 1),) for i in range(K if losses is None else whole("losses", losses, K))))
 
 
 def groups(K, G):
@@ -74,6 +77,7 @@ def groups(K, G):
 
     Cell (k, g) is number k * G + g.
     """
+    K, G = whole("K", K, 1), whole("G", G, 1)
     depths = [tuple(range(k * G, (k + 1) * G)) for k in range(K)]
     return Wiring(tuple((IMAGE,) if k == 0 else depths[k - 1] for k in range(K) for _ in range(G)),
                   tuple((j,) for j in range(K * G)) + (depths[-1],))

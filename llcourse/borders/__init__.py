@@ -5,9 +5,10 @@ Adding one is writing a subclass of Border in a file of its own here and naming 
 
 from .border import Border, Sample
 from .codec import Codec, Half, Int8
-from .placing import held_back
+from .placing import each, held_back, refuse_crossing
 from .quantize import VectorQuantizer
 from .replay import ReplayBuffer
 from .slots import Slots
 
-__all__ = ["Border", "Codec", "Half", "Int8", "ReplayBuffer", "Sample", "Slots", "VectorQuantizer", "held_back"]
+__all__ = ["Border", "Codec", "Half", "Int8", "ReplayBuffer", "Sample", "Slots", "VectorQuantizer", "each", "held_back",
+           "refuse_crossing"]

@@ -1,6 +1,19 @@
 """Where borders may stand: features of different images never meet, and what a border learns is trained by somebody."""
 
+from torch import nn
+
+from .. import reach
 from ..wiring import IMAGE
+from .border import Border
+
+
+def each(given, K):
+    """A list of K, a Border or None, from one or from a list of up to K. ValueError if they are none."""
+    every = list(given) if isinstance(given, (list, tuple, nn.ModuleList)) else [given]
+    every += [None] * (K - len(every))
+    if len(every) != K or not all(isinstance(border, Border | None) for border in every):
+        raise ValueError(f"borders are a list of up to {K}, a borders.Border or None above each module; got {given!r}")
+    return every
 
 
 def held_back(wiring, borders):
@@ -29,6 +42,16 @@ def held_back(wiring, borders):
         if _holds(border) and readers != 1:
             raise ValueError(f"the border above module {j + 1} holds batches for one reader; it has {readers}")
     return passed
+
+
+def refuse_crossing(R, wiring, borders):
+    """ReachError where a gradient would have to come back through a border."""
+    for j, crossed in enumerate(reach.crossed(R, wiring)):
+        if crossed and borders[j] is not None:
+            raise reach.ReachError(
+                f"a gradient would cross the border above module {j + 1}, a {type(borders[j]).__name__}, and meet "
+                "other features than those that it belongs to; such borders take reaches that stop there, such as "
+                f"reach.local({len(borders)})")
 
 
 def _holds(border):

@@ -2,6 +2,7 @@
 
 import torch
 
+from ..arguments import number, whole
 from .codec import Codec
 from .packing import nbytes, pack, unpack
 
@@ -32,13 +33,9 @@ class VectorQuantizer(Codec):
 
     def __init__(self, Kc=256, D=8, decay=0.99, every=1, revive=0.01):
         super().__init__()
-        for name, value, least, most in (("Kc", Kc, 2, 2**16), ("D", D, 1, None), ("every", every, 1, None)):
-            if not isinstance(value, int) or value < least or (most and value > most):
-                raise ValueError(f"{name} is {value!r}; a whole number from {least} {f'to {most}' if most else 'on'}")
-        if not 0 <= decay < 1 or not 0 <= revive < 1:
-            raise ValueError(f"decay and revive lie from 0 to below 1; got {decay} and {revive}")
-        self.Kc, self.D, self.decay, self.every, self.revive = Kc, D, decay, every, revive
-        self.width = (Kc - 1).bit_length()
+        self.Kc, self.D, self.every = whole("Kc", Kc, 2, 2**16), whole("D", D, 1), whole("every", every, 1)
+        self.decay, self.revive = number("decay", decay, below=1), number("revive", revive, below=1)
+        self.width = (self.Kc - 1).bit_length()
         for name in ("codebook", "counts", "sums"):  # (groups, Kc, D), (groups, Kc), (groups, Kc, D)
             self.register_buffer(name, None)
         self._seen, self._map = 0, ()  # batches so far; height and width of the features

@@ -2,6 +2,7 @@
 
 import torch
 
+from ..arguments import flag, whole
 from .border import Border, Sample
 from .codec import Codec
 from .slots import Slots
@@ -27,10 +28,11 @@ class ReplayBuffer(Border):
         super().__init__()
         if codec is not None and not isinstance(codec, Codec):
             raise ValueError(f"codec is a borders.Codec, such as VectorQuantizer(); got {codec!r}")
-        self.M, self.tie, self.reuse, self.images, self.budget = M, tie, reuse, images, budget
         self.codec, self.slots = codec or Codec(), Slots(M, tie, reuse)
-        self._fields = (*self.codec.fields, "y", *(["image"] if images else []))
-        for slot in range(M):
+        self.M, self.tie, self.reuse = self.slots.M, self.slots.tie, self.slots.reuse
+        self.images, self.budget = flag("images", images), whole("budget", budget)
+        self._fields = (*self.codec.fields, "y", *(["image"] if self.images else []))
+        for slot in range(self.M):
             for field in self._fields:
                 self.register_buffer(f"{field}{slot}", None)
         self._dtype = None  # of the features

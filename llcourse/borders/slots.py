@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+from ..arguments import one_of, whole
+
 TIES = ("freshest", "authors")
 
 
@@ -20,13 +22,8 @@ class Slots:
     """
 
     def __init__(self, M, tie="freshest", reuse=None):
-        if not isinstance(M, int) or M < 1:
-            raise ValueError(f"a replay buffer holds M = 1 batch or more; got M = {M!r}")
-        if tie not in TIES:
-            raise ValueError(f"tie is {tie!r}; it is one of {', '.join(TIES)}")
-        if reuse is not None and (not isinstance(reuse, int) or reuse < 1):
-            raise ValueError(f"reuse is {reuse!r}: the most reads of one batch, 1 or more, or None for any number")
-        self.M, self.tie, self.reuse = M, tie, reuse
+        self.M, self.tie = whole("M", M, 1), one_of("tie", tie, TIES)
+        self.reuse = None if reuse is None else whole("reuse", reuse, 1)
         self.written, self.uses = 0, []  # uses: of each slot filled so far, how often its batch was read
         self.staleness, self.reused = Counter(), Counter()
 

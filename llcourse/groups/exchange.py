@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from ..arguments import number, whole
+
 
 class Exchange(nn.Module):
     """(batch, C, H, W) -> (batch, G * n, H, W): for each group first its own C / G channels, with gradient, then the
@@ -19,10 +21,9 @@ class Exchange(nn.Module):
 
     def __init__(self, C, G, share=1.0):
         super().__init__()
+        C, G, share = whole("C", C, 1), whole("G", G, 1), number("share", share, most=1)
         if C % G:
             raise ValueError(f"{C} channels do not divide into G = {G} groups")
-        if not 0 <= share <= 1:
-            raise ValueError(f"share is {share}; it lies from 0 to 1")
         self.G, self.share, own = G, share, C // G
         taken = int(share * own)
         others = [[h * own + c for h in range(G) if h != g for c in range(taken)] for g in range(G)]

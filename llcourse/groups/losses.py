@@ -50,7 +50,7 @@ class GroupLosses(nn.Module):
 
     def __init__(self, G, preset="none"):
         super().__init__()
-        if isinstance(preset, str) and preset not in PRESETS:
+        if not isinstance(preset, Preset) and not (isinstance(preset, str) and preset in PRESETS):
             raise ValueError(f"no preset is called {preset!r}; there are {', '.join(PRESETS)}")
         self.G, (self.weight, self.temperature) = G, PRESETS[preset] if isinstance(preset, str) else preset
 

@@ -5,6 +5,7 @@ import torch
 from .. import routes
 from ..objectives import Record
 from ..walk import Walk
+from .batch import pair
 
 IMAGES = 256  # of an image set
 
@@ -39,6 +40,7 @@ def alignment(net, batch):
     net = net.unheld()
     if hasattr(batch, "train_x"):
         batch = batch.normalize(batch.train_x[:IMAGES]), batch.train_y[:IMAGES]
+    batch = pair(batch)
     with torch.random.fork_rng(devices=[batch[0].device] if batch[0].is_cuda else []):
         torch.manual_seed(0)
         own = _gradients(net, lambda: net.backward(*batch))

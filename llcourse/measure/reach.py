@@ -1,6 +1,5 @@
 """The reach that autograd shows, gradients with their sizes."""
 
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 
@@ -8,8 +7,10 @@ import numpy as np
 import torch
 
 from ..cell import taken
+from ..copying import copied
 from ..local import LocalNetwork
 from ..walk import TrainingWalk
+from .batch import pair
 
 LONGEST = 1000  # batches that borders may take to be filled
 
@@ -100,7 +101,7 @@ def reach(model, batch, losses=None, parts=None):
     >>> reach(net, (torch.randn(4, 3, 32, 32), torch.arange(4))).matrix.tolist()
     [[1, 0], [0, 1]]
     """
-    model, parts = deepcopy((model, parts))
+    model, parts = copied((model, parts))
     with torch.random.fork_rng(devices=[]):  # dropout and the like draw numbers
         return _reach(model, batch, losses, parts)
 
@@ -109,6 +110,7 @@ def _reach(model, batch, losses, parts):
     if hasattr(batch, "test_batches"):
         batch = next(batch.test_batches(8))
     if isinstance(model, LocalNetwork) and losses is None:
+        batch = pair(batch)
         parts = parts or {name: part for name, part in model.parts().items() if name.startswith("module")}
         rows = _rows(model)
         gradients = _of_network(model, batch)

@@ -2,6 +2,8 @@
 
 import torch
 
+from ..arguments import several
+
 
 @torch.no_grad()
 def score(net, data, heads=None):
@@ -10,7 +12,7 @@ def score(net, data, heads=None):
     heads: indices to measure (default: those that are trained); the others are None.
     """
     modes = {module: module.training for module in net.modules()}
-    heads = net.losses if heads is None else tuple(heads)
+    heads = net.losses if heads is None else several("heads", heads)
     total, seen = {i: 0.0 for i in heads}, 0
     try:
         net.eval()

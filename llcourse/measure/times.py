@@ -7,8 +7,10 @@ from functools import partial
 
 import torch
 
+from ..arguments import whole
 from ..routes import Forward, Losses, Pull
 from ..walk import TrainingWalk
+from .batch import pair
 
 
 class _TimedWalk(TrainingWalk):
@@ -43,7 +45,7 @@ def module_times(net, batch, rounds=10):
     it, at two thirds. Where a module never hands a gradient on without training, what its pass takes is split in
     halves.
     """
-    net, seconds = net.unheld(), defaultdict(list)
+    net, seconds, batch, rounds = net.unheld(), defaultdict(list), pair(batch), whole("rounds", rounds, 1)
     for _ in range(2):  # to warm up
         net.backward(*batch)
     for _ in range(rounds):

@@ -11,6 +11,7 @@ from .. import groups as in_groups
 from .. import heads, objectives, partition
 from .. import reach as reaches
 from .. import wiring as wirings
+from ..arguments import number, one_of, whole
 from ..cost import count
 from ..local import LocalNetwork
 
@@ -39,8 +40,7 @@ class Network(nn.Module):
     def __init__(self, name, blocks, classifier, classes, shape=(3, 32, 32), published=None, initialisation="he",
                  remake=None):
         super().__init__()
-        if initialisation not in INITIALISATIONS:
-            raise ValueError(f"initialisation is {initialisation!r}; it is one of {', '.join(INITIALISATIONS)}")
+        one_of("initialisation", initialisation, INITIALISATIONS)
         self.name, self.classes, self.shape = name, classes, tuple(shape)
         self.block_names, self.published = list(blocks), published or {}
         self.blocks, self.classifier = nn.ModuleList(blocks.values()), classifier
@@ -55,6 +55,7 @@ class Network(nn.Module):
 
     def borders(self, K):
         """Names of the blocks before the K - 1 borders: the published ones if there are, else balanced in MACs."""
+        K = whole("K", K, 1)
         if K in self.published:
             return self.published[K]
         if not 1 <= K <= len(self.blocks):
@@ -85,6 +86,7 @@ class Network(nn.Module):
         (4, 3, [1, 1, 1, 1])
         """
         ends = [self.block_names.index(name) + 1 for name in self.borders(K)] + [len(self.blocks)]
+        groups, share = whole("groups", groups, 1), number("share", share, most=1)
         if groups != 1:
             if objective != "cross-entropy":
                 raise ValueError(f"groups have cross-entropy and diversity; objective is {objective!r}")

@@ -5,8 +5,9 @@ from functools import partial
 from torch import nn
 
 from .. import heads, partition
+from ..arguments import whole
 from ..heads import conv
-from .convolutions import convolution, divides
+from .convolutions import convolution, divides, sized
 from .network import Network
 
 
@@ -41,6 +42,7 @@ def resnet(depth=32, width=16, classes=10, shape=(3, 32, 32), groups=1, opened=(
     >>> net.name, len(net.blocks), net.borders(2)
     ('ResNet-20', 10, ['2.0'])
     """
+    depth, width, (classes, shape) = whole("depth", depth), whole("width", width, 1), sized(classes, shape)
     n, rest = divmod(depth - 2, 6)
     if rest or n < 1:
         raise ValueError(f"a CIFAR ResNet has depth 6 n + 2 (8, 14, 20, 32, 56, 110 ...); got {depth}")

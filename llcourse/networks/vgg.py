@@ -5,9 +5,10 @@ from functools import partial
 from torch import nn
 
 from .. import heads
+from ..arguments import whole
 from ..groups import GroupedLinear
 from ..heads import conv
-from .convolutions import convolution, divides
+from .convolutions import convolution, divides, sized
 from .network import Network
 
 
@@ -16,6 +17,7 @@ def vgg6a(classes=10, shape=(3, 32, 32), groups=1, opened=()):
 
     groups, opened: as of `resnet`; the hidden layer is in groups too.
     """
+    classes, shape = sized(classes, shape, least=8)
     divides(groups, {"block 1": 128, "block 2": 256, "block 3": 512, "the hidden layer": 1024})
     side, of = shape[1] // 8, {name: 1 if name in opened else groups for name in ("2", "3", "4", "5")}
     hidden = (nn.Linear(512 * side * side, 1024, bias=False) if of["5"] == 1 else
@@ -39,6 +41,7 @@ def cnn6(width=128, classes=10, shape=(3, 32, 32), initialisation="he"):
     pools to 2 x 2 and has two hidden layers. The study's code starts all layers as PyTorch does, initialisation
     "pytorch", and its convolutions have biases, which the BatchNorm behind them cancels.
     """
+    width, (classes, shape) = whole("width", width, 1), sized(classes, shape, least=4)
     blocks, channels = {}, shape[0]
     for b, factor in enumerate((1, 2, 2, 4, 4, 4), start=1):
         pool = [nn.MaxPool2d(2)] if b in (2, 4) else []

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 import torch
 
 from .. import data, groups, interrupts, measure, memory, paths, results
-from ..epoch import freeze
+from ..epoch import wake
 from ..timing import round_robin
 from ..training import Run
 from . import suites
@@ -94,13 +94,13 @@ def seconds_left(run):
                 end += phase.epochs
                 epochs = min(phase.epochs, max(0, end - len(run.history.rows)))
                 if epochs:
-                    freeze(run.net, phase)
+                    wake(run, phase.frozen)
                     turns = Counter(phase.steps(run.steps_per_epoch, torch.Generator().manual_seed(0)))
                     steps = [lambda losses=losses: run.step(x, y, still, losses) for losses in turns if losses]
                     each = round_robin(steps, 4, run.device)
                     seconds += epochs * sum(n * one for n, one in zip((turns[t] for t in turns if t), each))
         finally:
-            run.net.train()
+            wake(run)
             run.restore(before)
     return seconds
 

@@ -16,7 +16,7 @@ def asynchronous(turns, K, M, tie="freshest", reuse=None):
     >>> [(task.worker, task.batch) for task in tasks]
     [(0, 0), (0, 1), (1, 1), (1, 0), (1, 1)]
     """
-    sizes = [M] * (K - 1) if isinstance(M, int) else list(M)
+    sizes = [M] * (K - 1) if not hasattr(M, "__iter__") else list(M)
     if len(sizes) != K - 1:
         raise ValueError(f"{K} workers have {K - 1} buffers between them; got M = {M}")
     buffers, held = [Slots(size, tie, reuse) for size in sizes], [{} for _ in range(K - 1)]

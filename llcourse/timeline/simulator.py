@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from .. import reach as reaches
 from .. import wiring as wirings
+from ..arguments import whole
 from ..routes import Forward, Losses, Pull, plan
 from ..wiring import IMAGE
 from .pipelines import named
@@ -35,8 +36,7 @@ def simulate(R, batches, head=0, *, micro=1, pipeline="1F1B", wiring=None, **tim
     wiring = wiring or wirings.chain(R.shape[1], losses=R.shape[0])
     if len(R) > R.shape[1] and not isinstance(head, Sequence):
         head = [head] * R.shape[1]  # the network's own head is on no worker: all of theirs are auxiliary
-    if batches < 1 or micro < 1:
-        raise ValueError(f"at least one batch of one micro-batch; got batches = {batches}, micro = {micro}")
+    batches, micro = whole("batches", batches, 1), whole("micro", micro, 1)
     jobs = _Jobs(R, wiring, Times(R.shape[1], head, **times), named(pipeline), micro)
     for _ in range(batches):
         jobs.add_batch()

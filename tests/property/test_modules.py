@@ -5,13 +5,13 @@ from copy import deepcopy
 import pytest
 import torch
 
-from llcourse import LocalNetwork, Run, measure, networks, reach, train, wiring
+from llcourse import LocalNetwork, Run, cost, heads, measure, networks, reach, train, wiring
 from llcourse.borders import Border
 from llcourse.checkpoint import CheckpointError
 from llcourse.objectives import CrossEntropy, Reconstruction
 from llcourse.wiring import IMAGE, Wiring
 
-from .guests import PLAIN, Coarse, InPlace, batch, late_network, same, weights
+from .guests import PLAIN, Coarse, InPlace, OneBatchLate, batch, late_network, same, weights
 
 
 def test_a_part_that_writes_to_its_input_is_named():
@@ -63,6 +63,132 @@ def test_evaluation_names_a_module_that_writes_to_what_another_reads():
         net.eval().logits(batch()[0])
     with torch.inference_mode():  # tensors have no versions there
         networks.sketch(fork, classes=3).double().logits(batch()[0])
+        with pytest.raises(ValueError, match="module 2 changes its input in place"):
+            net.logits(batch()[0])
+        with pytest.raises(ValueError, match="no gradients within torch.inference_mode"):
+            net.backward(*batch())
+
+
+def test_scores_do_not_depend_on_the_heads_asked_for(images):
+    net = networks.sketch(wiring.chain(2), classes=4)
+    net.heads[0] = torch.nn.Sequential(InPlace(), net.heads[0])
+    for scored in (measure.score, torch.inference_mode()(measure.score)):
+        with pytest.raises(ValueError, match="head 1 changes its input in place"):
+            scored(net, images)
+        assert scored(net, images, heads=[1])[1] is not None
+
+
+class Wiping(torch.nn.Module):
+    """An objective that changes what others read: labels, or logits."""
+
+    def __init__(self, field):
+        super().__init__()
+        self.field = field
+
+    def forward(self, logits, record):
+        (record.y if self.field == "y" else logits.detach()).zero_()
+        return logits.sum()
+
+
+@pytest.mark.parametrize("field", ["y", "logits"])
+def test_an_objective_that_changes_labels_or_logits_is_named(field):
+    net = networks.sketch(wiring.chain(2), classes=3).double()
+    net.objectives = [Wiping(field), CrossEntropy()]
+    with pytest.raises(ValueError, match="objective 1 changes its input in place"):
+        net.backward(*batch())
+
+
+def test_a_border_that_changes_what_it_keeps_is_named():
+    class Scaling(OneBatchLate):
+        def put(self, sample):
+            super().put(sample)
+            sample.h.mul_(2)  # which the head of the module reads
+
+    net = late_network(Scaling)
+    with pytest.raises(ValueError, match="border 1 changes its input in place"):
+        net.backward(torch.randn(4, 3, 4, 4), torch.arange(4))
+
+
+class Twice(torch.nn.Module):
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, x):
+        return self.module(x), x
+
+
+def test_what_is_no_tensor_is_named(images):
+    x, y = batch()
+    for where, name in (("body", "module 1"), ("heads", "head 1")):
+        net = networks.sketch(wiring.chain(2), classes=3).double()
+        getattr(net, where)[0] = Twice(getattr(net, where)[0])
+        for ask, given in ((net.backward, (x, y)), (net.logits, (x,)), (measure.reach, (net, (x, y)))):
+            with pytest.raises(ValueError, match=f"{name} gives a tuple: what modules, heads and borders hand on is"):
+                ask(*given)
+        with pytest.raises(ValueError, match="a Twice gives a tuple, and modules hand on one tensor"):
+            cost.modules(net, (3, 4, 4))
+    with pytest.raises(ValueError, match="a network is given one tensor, and modules hand on one; got a tuple"):
+        net.logits((x, x))
+    with pytest.raises(ValueError, match=r"for maps, features of shape \(C, H, W\); these have shape \(16, 8\)"):
+        heads.make("1c2f", (16, 8), 10)
+
+
+class Each(torch.nn.Module):
+    def forward(self, logits, record):
+        return torch.nn.functional.cross_entropy(logits, record.y, reduction="none")
+
+
+def test_losses_that_cannot_be():
+    net = networks.sketch(wiring.chain(2), classes=3).double()
+    for loss in (torch.nn.CrossEntropyLoss(), lambda logits, y: 0):
+        for name in ("loss", "objective", "border"):
+            with pytest.raises(ValueError, match=f"trains nothing called {name}: declare losses in net.objectives"):
+                setattr(net, name, loss)
+        with pytest.raises(ValueError, match=r"called with \(logits, (labels\), and an objective|record\), or a list)"):
+            net.objectives = loss
+    net.objectives = Each()
+    with pytest.raises(ValueError, match=r"objective 1 gives something of shape \(6,\): a loss is one number a batch"):
+        net.backward(*batch())
+
+
+class Deep(torch.nn.Conv3d):
+    def forward(self, x):
+        return super().forward(x.unsqueeze(2))
+
+
+class Tokens(torch.nn.Linear):
+    def forward(self, x):
+        return super().forward(torch.nn.functional.unfold(x, 4, stride=4).transpose(1, 2))
+
+
+def _volumes():
+    return [Deep(3, 4, 3, padding=1), torch.nn.Conv3d(4, 4, 3, padding=1)], 1024
+
+
+def _transformer():
+    return [torch.nn.Sequential(Tokens(48, 8), torch.nn.TransformerEncoderLayer(8, 2, 16, 0.0, batch_first=True)),
+            torch.nn.TransformerEncoderLayer(8, 2, 16, 0.0, batch_first=True)], 128
+
+
+@pytest.mark.parametrize("make", [_volumes, _transformer])
+def test_features_need_not_be_maps(images, make, tmp_path):
+    def net():
+        torch.manual_seed(0)
+        body, width = make()
+        return LocalNetwork(body, [torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(width, 4)) for _ in body])
+
+    file, expected = tmp_path / "run.safetensors", train(whole := net(), images, 2, recipe=PLAIN)
+    half = Run(net(), images, 2, recipe=PLAIN)
+    half.epochs = 1
+    half.fit(file)
+    resumed = net()
+    train(resumed, images, 2, recipe=PLAIN, checkpoint=file)
+    assert same(weights(whole), weights(resumed)) and expected.rows[1]["loss"][1] < expected.rows[0]["loss"][1]
+    assert measure.reach(whole, images).matrix.tolist() == [[1, 0], [0, 1]]
+    assert measure.alignment(whole, images)[1] > 0.99
+    assert cost.exact_macs(whole, (3, 16, 16)) > cost.modules(whole, (3, 16, 16))[0][0].macs > 0
+    assert cost.messages(whole, (3, 16, 16))[0][0] > 0
 
 
 def test_a_head_that_does_not_look_leaves_no_message():

@@ -233,8 +233,8 @@ def test_messages_pass_in_bfloat16(images, border):
 
 def test_settings_that_cannot_be():
     for settings, words in (({"Kc": 1}, "Kc is 1"), ({"Kc": 2**17}, "to 65536"), ({"D": 0}, "D is 0"),
-                            ({"every": 0}, "every is 0"), ({"decay": 1.0}, "decay and revive"),
-                            ({"D": 2.5}, "D is 2.5")):
+                            ({"every": 0}, "every is 0"), ({"D": 2.5}, "D is 2.5"),
+                            ({"decay": 1.0}, "decay is 1.0; it is a number from 0 to below 1")):
         with pytest.raises(ValueError, match=words):
             VectorQuantizer(**settings)
     with pytest.raises(ValueError, match="6 channels do not divide into groups of D = 4"):

@@ -59,7 +59,7 @@ def test_refusals_give_the_reason(matrix, words):
 
 @pytest.mark.parametrize("N", [0, 5])
 def test_windows_outside_the_network_are_refused(N):
-    with pytest.raises(reach.ReachError, match=f"N = {N}, K = 4"):
+    with pytest.raises(reach.ReachError, match=f"N is {N}; it is a whole number from 1 to 4"):
         reach.interlocking(4, N)
 
 

@@ -85,7 +85,7 @@ def test_a_spent_buffer_makes_its_reader_skip():
 
 
 def test_settings_that_cannot_be():
-    for settings, words in (({"M": 0}, "M = 1 batch or more"), ({"M": 2.0}, "M = 2.0"),
+    for settings, words in (({"M": 0}, "M is 0; it is a whole number from 1 on"), ({"M": 2.0}, "M is 2.0"),
                             ({"M": 3, "tie": "LIFO"}, "tie"),
                             ({"M": 3, "reuse": 0}, "reuse is 0")):
         with pytest.raises(ValueError, match=words):

@@ -189,7 +189,7 @@ def test_what_times_cannot_be():
             timeline.simulate(reach.local(3), 1, **wrong)
     with pytest.raises(ValueError, match="no pipeline is called 'gpipe'; there are GPipe, 1F1B, ZB-H1"):
         timeline.simulate(reach.local(3), 1, pipeline="gpipe")
-    with pytest.raises(ValueError, match="micro = 0"):
+    with pytest.raises(ValueError, match="micro is 0; it is a whole number from 1 on"):
         timeline.simulate(reach.local(3), 1, micro=0)
 
 
