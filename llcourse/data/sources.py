@@ -8,7 +8,7 @@ import torch
 from .. import paths
 from ..arguments import whole
 from . import cache, fetch, folder, official, standin
-from .errors import DataError, Unavailable
+from .errors import DataError, Unavailable, readable
 from .images import Images
 from .sets import named
 from .subset import stratified
@@ -52,18 +52,25 @@ def load(name="cifar10", train=None, test=None, seed=0, device="cpu", root=None)
 
 
 def find(image_set, root):
-    """The whole set as a cache.Decoded, in the order that `load` gives. Raises Unavailable for none."""
+    """The whole set as a cache.Decoded, in the order that `load` gives. Raises Unavailable for none, DataError for what
+    is there and cannot be used."""
+    with readable(root):
+        return _find(image_set, root)
+
+
+def _find(image_set, root):
     official_key = f"{image_set.name}-official"
-    if decoded := cache.find(root, official_key):
+    if decoded := cache.find(root, official_key, image_set):
         return decoded
     if not official.present(image_set, root):
         if copy := folder.find(image_set, root):
             copy_key = folder.key(image_set, copy)
-            return cache.find(root, copy_key) or cache.keep(root, copy_key, folder.decode(image_set, copy))
+            return (cache.find(root, copy_key, image_set)
+                    or cache.keep(root, copy_key, image_set, folder.decode(image_set, copy)))
         if os.environ.get("LLCOURSE_OFFLINE") == "1":
             raise Unavailable(f"{image_set.title} is not in {root}, and LLCOURSE_OFFLINE=1 forbids downloads")
         _fetch_once(image_set, root)
-    return cache.keep(root, official_key, official.decode(image_set, root))
+    return cache.keep(root, official_key, image_set, official.decode(image_set, root))
 
 
 def _fetch_once(image_set, root):
@@ -83,8 +90,9 @@ def on_disk(name="cifar10", root=None):
     Raises DataError, as `load` does, for an empty or missing folder that was named.
     """
     image_set, root = named(name), _named_folder(root)
-    return root.is_dir() and bool(cache.find(root, f"{name}-official") or official.present(image_set, root)
-                                  or folder.find(image_set, root))
+    with readable(root):
+        return root.is_dir() and bool(cache.find(root, f"{name}-official", image_set)
+                                      or official.present(image_set, root) or folder.find(image_set, root))
 
 
 def standin_in_use():

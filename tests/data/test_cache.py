@@ -10,8 +10,9 @@ import pytest
 
 from llcourse import data
 from llcourse.data import cache, folder, official
+from llcourse.data.sets import SETS
 
-KEY = "cifar10-test"
+KEY, CIFAR = "cifar10-test", SETS["cifar10"]
 
 
 def decoded(seed=0):
@@ -35,9 +36,9 @@ def no_decoding(monkeypatch):
 
 
 def test_what_is_kept_is_found_again_memory_mapped(root):
-    assert cache.find(root, KEY) is None
-    cache.keep(root, KEY, decoded())
-    found = cache.find(root, KEY)
+    assert cache.find(root, KEY, CIFAR) is None
+    cache.keep(root, KEY, CIFAR, decoded())
+    found = cache.find(root, KEY, CIFAR)
     assert isinstance(found.train_x, np.memmap) and not found.train_x.flags.writeable
     assert np.array_equal(found.train_x, decoded().train_x) and found.source == decoded().source
     assert [p.name for p in (root / ".cache").iterdir() if p.is_dir()] == [KEY]
@@ -90,25 +91,25 @@ def test_a_damaged_cache_is_made_again(image_folder, root, damage):
         (kept / "source.json").write_text(json.dumps({"kind": "official", "colour": "blue"}))
     again = data.load("cifar10", root=root)
     assert again.source == first.source and again.train_x.equal(first.train_x)
-    assert cache.find(root, kept.name).sha256 == first.source.sha256
+    assert cache.find(root, kept.name, CIFAR).sha256 == first.source.sha256
 
 
 def test_a_read_only_data_folder_is_cached_for_the_user(root, tmp_path):
     (root / ".cache").write_text("a file where the folder should go")
-    cache.keep(root, KEY, decoded())
+    cache.keep(root, KEY, CIFAR, decoded())
     assert (tmp_path / "user-cache" / "llcourse" / KEY / "train_x.npy").exists()
-    assert cache.find(root, KEY).sha256 == decoded().sha256
+    assert cache.find(root, KEY, CIFAR).sha256 == decoded().sha256
 
 
 def test_without_any_place_to_write_the_images_are_still_there(root, tmp_path):
     (root / ".cache").write_text("")
     (tmp_path / "user-cache").write_text("")
-    assert np.array_equal(cache.keep(root, KEY, decoded()).train_x, decoded().train_x)
+    assert np.array_equal(cache.keep(root, KEY, CIFAR, decoded()).train_x, decoded().train_x)
 
 
 def test_a_second_process_that_finishes_later_changes_nothing(root):
-    first = cache.keep(root, KEY, decoded(0))
-    assert cache.keep(root, KEY, decoded(1)).sha256 == first.sha256
+    first = cache.keep(root, KEY, CIFAR, decoded(0))
+    assert cache.keep(root, KEY, CIFAR, decoded(1)).sha256 == first.sha256
     assert [p.name for p in (root / ".cache").iterdir() if p.is_dir()] == [KEY]
 
 
@@ -117,9 +118,9 @@ def test_no_space_left_leaves_no_half_cache(root, monkeypatch):
         Path(path).write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np, "save", full)
+    monkeypatch.setattr(cache, "_save", full)
     with pytest.raises(data.DataError, match=r"no space left in .*0\.1 MB more.*source is untouched"):
-        cache.keep(root, KEY, decoded())
+        cache.keep(root, KEY, CIFAR, decoded())
     assert not [p for p in (root / ".cache").iterdir() if p.is_dir()]
 
 

@@ -105,7 +105,7 @@ def given(**change):
     ({"test_x": torch.full((3, 8, 8, 3), math.nan)}, "test_x is float32 from nan to nan; images are uint8"),
     ({"train_x": torch.zeros(6, 8, 8, 3, dtype=torch.complex64)}, "train_x is complex64; images are uint8"),
     ({"train_x": torch.zeros(6, 3, 8, 8, dtype=torch.uint8)}, r"shape \(6, 3, 8, 8\); it is \(N, H, W, 3\)"),
-    ({"test_x": torch.zeros(3, 8, 9, 3, dtype=torch.uint8)}, r"test_x has the shape \(3, 8, 9, 3\); it is \(N, 8, 8, 3"),
+    ({"test_x": torch.zeros(3, 8, 9, 3, dtype=torch.uint8)}, r"shape \(3, 8, 9, 3\); it is \(N, 8, 8, 3\)"),
     ({"train_x": np.zeros((6, 8, 8, 3), np.uint8)}, "train_x is a ndarray; all four are tensors on one device"),
     ({"test_y": torch.zeros(3, dtype=torch.int64, device="meta")}, "test_y is a Tensor on meta; all four are"),
     ({"train_y": torch.arange(3)}, r"train_y has the shape \(3,\) beside 6 images"),
