@@ -4,6 +4,7 @@ network."""
 import hashlib
 import io
 import pickle
+import subprocess
 import tarfile
 import threading
 import time
@@ -52,6 +53,20 @@ def root(tmp_path):
     folder.mkdir()
     (folder / "README.md").write_text("images go here")
     return folder
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A data folder on a file system of its own, of 1 MB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        (folder / "README.md").write_text("images go here")
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @pytest.fixture
