@@ -22,14 +22,15 @@ class File(NamedTuple):
     url: str
     name: str
     md5: str
+    size: int
 
 
 def files(image_set):
     """What to download for a set, with torchvision's checksums."""
     cls = _dataset(image_set)
     if image_set.unpacked:
-        return [File(cls.url, cls.filename, cls.tgz_md5)]
-    return [File(*cls.split_list[split]) for split in ("train", "test")]
+        return [File(cls.url, cls.filename, cls.tgz_md5, *image_set.sizes)]
+    return [File(*cls.split_list[split], size) for split, size in zip(("train", "test"), image_set.sizes)]
 
 
 def present(image_set, root):

@@ -81,6 +81,7 @@ def published(monkeypatch):
         for member, content in members.items():
             md5[member] = hashlib.md5(content).hexdigest()
         if not image_set.unpacked:
+            monkeypatch.setitem(SETS, name, replace(image_set, sizes=tuple(len(members[f]) for f in image_set.files)))
             monkeypatch.setattr(
                 cls,
                 "split_list",
@@ -96,6 +97,7 @@ def published(monkeypatch):
         if name.startswith("cifar"):
             monkeypatch.setattr(cls, "meta", {**cls.meta, "md5": md5[cls.meta["filename"]]})
         packed = _tar(image_set.unpacked, members)
+        monkeypatch.setitem(SETS, name, replace(image_set, sizes=(len(packed),)))
         monkeypatch.setattr(cls, "tgz_md5", hashlib.md5(packed).hexdigest())
         return {cls.filename: packed}
 

@@ -195,7 +195,7 @@ def test_two_processes_that_write_at_once_both_have_images(root, monkeypatch, ca
 
 def test_a_full_disk_is_named_and_keeps_no_half_cache(small_disk, capsys):
     many = cache.Decoded(*(np.concatenate([getattr(decoded(), name)] * 40) for name in cache.ARRAYS), "official", "a")
-    with pytest.raises(data.DataError, match=rf"no space left in {small_disk}/.cache: 3.7 MB more .*source is untouched"):
+    with pytest.raises(data.DataError, match=rf"no space left in {small_disk}/.cache: 3.7 MB .*source is untouched"):
         cache.keep(small_disk, KEY, CIFAR, many)
     assert list((small_disk / ".cache").iterdir()) == []
     assert isinstance(cache.keep(small_disk, KEY, CIFAR, decoded()).train_x, np.memmap)  # what fits is kept
