@@ -69,6 +69,7 @@ def _lock(root, file):
 def _fetch_file(file, urls, root):
     part = root / f"{file.name}.part"
     contact, said = CONTACT, []
+    part.with_suffix(".fresh").unlink(missing_ok=True)  # a killed process left it
     if _settled(part, file):
         return
     with progress(total=file.size, label=file.name, unit="B", unit_scale=True, unit_divisor=1024) as bar:

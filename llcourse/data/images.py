@@ -46,9 +46,10 @@ class Images:
             raise ValueError(f"mean is {mean} and std is {std}; each is three numbers, one a channel")
         for name in ("train_x", "train_y", "test_x", "test_y"):
             tensor = getattr(self, name)
-            if not isinstance(tensor, torch.Tensor) or tensor.device != train_x.device:
-                where = f" on {tensor.device}" if isinstance(tensor, torch.Tensor) else ""
-                raise ValueError(f"{name} is a {type(tensor).__name__}{where}; all four are tensors on one device")
+            given = isinstance(tensor, torch.Tensor)
+            if not given or tensor.device != train_x.device or tensor.layout != torch.strided:
+                what = f", {tensor.layout} on {tensor.device}" if given else ""
+                raise ValueError(f"{name} is a {type(tensor).__name__}{what}; all four are dense tensors on one device")
         contents.check("train", train_x, train_y, len(self.classes))
         contents.check("test", test_x, test_y, len(self.classes), tuple(train_x.shape[1:3]))
         height, width, channels = train_x.shape[1:]

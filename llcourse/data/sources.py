@@ -111,7 +111,10 @@ def _usable(device):
 def _named_folder(root):
     """The data folder. One that was named must have something in it: an empty one is a slip, not a wish."""
     named_it = root is not None or os.environ.get("LLCOURSE_DATA")
-    root = paths.data() if root is None else Path(root).expanduser()
+    try:
+        root = paths.data() if root is None else Path(root).expanduser()
+    except (TypeError, RuntimeError) as error:  # no path, or no such user's home
+        raise ValueError(f"root is {root!r}; it is the path of a folder ({error})") from None
     if named_it:
         try:
             empty = not any(root.iterdir())

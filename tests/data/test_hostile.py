@@ -149,9 +149,10 @@ def test_a_host_that_will_not_say_how_much_it_sends_may_have_the_file(hostile, p
 def test_a_whole_partial_file_is_recognised_before_anybody_is_asked(host, published, root):
     host.files = published("cifar10")
     (root / f"{ARCHIVE}.part").write_bytes(host.files[ARCHIVE])
+    (root / f"{ARCHIVE}.fresh").write_bytes(b"of a process that was killed")
     fetch.fetch(SETS["cifar10"], root)
     assert host.asked == [] and (root / ARCHIVE).read_bytes() == host.files[ARCHIVE]
-    assert not (root / f"{ARCHIVE}.part").exists()
+    assert not (root / f"{ARCHIVE}.part").exists() and not (root / f"{ARCHIVE}.fresh").exists()
 
 
 def test_another_file_of_the_same_size_is_fetched_anew(host, published, root):
@@ -163,7 +164,7 @@ def test_another_file_of_the_same_size_is_fetched_anew(host, published, root):
 
 @pytest.mark.parametrize("error", [OSError(37, "No locks available"), NotImplementedError("no flock"),
                                    PermissionError(13, "Permission denied")], ids=str)
-def test_a_file_is_fetched_where_it_cannot_be_locked_and_that_is_said(host, published, root, monkeypatch, capsys, error):
+def test_without_locks_a_file_is_fetched_all_the_same(host, published, root, monkeypatch, capsys, error):
     def refuse(*_, **__):
         raise error
 

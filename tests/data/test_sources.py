@@ -84,6 +84,8 @@ def test_more_images_than_there_are_is_an_error_with_both_numbers(image_folder, 
     ({"seed": None}, "seed is None; it is"),  # numpy would take chance for it
     ({"device": "cpuu"}, "device is 'cpuu', which this machine has not: .*cpu"),
     ({"device": 1.5}, "device is 1.5, which this machine has not"),
+    ({"root": 5}, "root is 5; it is the path of a folder"),
+    ({"root": "~nobody-of-that-name/data"}, "root is '~nobody-of-that-name/data'; it is the path of a folder"),
 ], ids=str)
 def test_an_argument_that_means_nothing_is_refused_before_anything_is_fetched(host, published, root, change, message):
     host.files = published("cifar10")
