@@ -1,6 +1,7 @@
 """What goes wrong with data, said once."""
 
 import errno
+import os
 from contextlib import contextmanager
 
 
@@ -10,6 +11,29 @@ class DataError(Exception):
 
 class Unavailable(Exception):
     """No mirror gave the archive; the message says what each one answered. `load` turns to the stand-in."""
+
+
+@contextmanager
+def readable(root):
+    """Turn whatever the system refuses while images below `root` are read into a DataError with path and mend."""
+    try:
+        yield
+    except OSError as error:
+        path = error.filename or root
+        nowhere = os.path.islink(path) and not os.path.exists(path)
+        reason = "a link that leads nowhere" if nowhere else error.strerror or error
+        raise DataError(f"{path} cannot be used ({reason}); mend its permissions or move it away, or name another "
+                        "folder in LLCOURSE_DATA") from error
+
+
+def there(path):
+    """True if something has that name. A link that leads nowhere counts, and fails when it is read; what may not be
+    looked at raises OSError: neither is a reason for a download or a stand-in."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 @contextmanager

@@ -1,15 +1,15 @@
 """Downloading a set's files: resumed, checked, one process at a time, and no long wait for an absent host.
 
-A download grows in `<file>.part` and takes its own name only once its checksum holds.
+A download grows in `<file>.part` and takes its own name only once its checksum holds. What a host sends is bounded by
+the file's published size, and whatever goes wrong with one host, the next is asked.
 """
 
-import http.client
 import os
 import queue
 import threading
 import time
-import urllib.error
 import urllib.request
+from contextlib import nullcontext
 
 from filelock import FileLock, Timeout
 
@@ -44,8 +44,8 @@ def fetch(image_set, root):
                 if not (root / file.name).exists():  # another process may have fetched it meanwhile
                     _fetch_file(file, [*_mirrors(image_set, file), file.url], root)
         except OSError as error:
-            raise DataError(f"cannot write to {root} ({error.strerror}); name a folder of your own in "
-                            "LLCOURSE_DATA") from error
+            raise DataError(f"cannot write to {error.filename or root} ({error.strerror}); name a folder of your own "
+                            "in LLCOURSE_DATA") from error
 
 
 def _mirrors(image_set, file):
@@ -61,12 +61,18 @@ def _lock(root, file):
     except Timeout:
         print(f"another process is fetching {file.name}; waiting for it")
         return lock.acquire()
+    except (OSError, NotImplementedError) as error:  # no locks there, or another user's: the checksum decides anyway
+        print(f"{lock.lock_file} cannot be locked ({error}); fetch {file.name} in one process at a time")
+        return nullcontext()
 
 
 def _fetch_file(file, urls, root):
     part = root / f"{file.name}.part"
     contact, said = CONTACT, []
-    with progress(total=0, label=file.name, unit="B", unit_scale=True, unit_divisor=1024) as bar:
+    part.with_suffix(".fresh").unlink(missing_ok=True)  # a killed process left it
+    if _settled(part, file):
+        return
+    with progress(total=file.size, label=file.name, unit="B", unit_scale=True, unit_divisor=1024) as bar:
         for number, url in enumerate(urls, 1):
             for _ in range(TRIES):
                 had, asked = _size(part), time.monotonic()
@@ -78,11 +84,9 @@ def _fetch_file(file, urls, root):
                     break
                 try:
                     with response:
-                        _receive(response, part, bar, patient=number == len(urls))
-                    if official.matches(part, file.md5):
-                        part.replace(root / file.name)
+                        _receive(response, part, file.size, bar, patient=number == len(urls))
+                    if _settled(part, file):
                         return
-                    part.unlink()
                     said.append(f"{url}: not the published file (wrong md5)")
                     if not had:
                         break
@@ -92,6 +96,17 @@ def _fetch_file(file, urls, root):
                         break
     kept = f". {_size(part) / 1e6:,.1f} MB are kept in {part} and will be gone on from" if _size(part) else ""
     raise Unavailable(f"{file.name} could not be fetched: {'; '.join(said)}{kept}")
+
+
+def _settled(part, file):
+    """True if `part` is the whole file, which takes its name then. What is as long and another file is removed."""
+    if _size(part) < file.size:
+        return False
+    if _size(part) == file.size and official.matches(part, file.md5):
+        part.replace(part.with_name(file.name))
+        return True
+    part.unlink()
+    return False
 
 
 def _size(part):
@@ -117,29 +132,41 @@ def _open(url, start, seconds):
         response = answer.get(timeout=max(seconds, 0))
     except queue.Empty:
         raise _Broken(f"no answer in {seconds:.0f} s") from None
-    if isinstance(response, urllib.error.HTTPError) and response.code == 416:
-        return _open(url, 0, seconds)  # nothing of the file lies beyond `start`: begin again
     if isinstance(response, Exception):
         raise _Broken(f"no answer ({response})") from response
     return response
 
 
-def _receive(response, part, bar, patient):
-    """Append a response to `part`, or start afresh if the server does not resume; _Broken: it ends early."""
-    resumed = response.status == 206
-    start = _size(part) if resumed else 0
-    expected = response.headers.get("Content-Length")
-    total = start + int(expected) if expected else None
-    bar.reset(total)
+def _receive(response, part, size, bar, patient):
+    """Append a response to `part`; _Broken: it ends early, or cannot be the rest of the file.
+
+    One that begins anew, from a server that does not resume or will not say how much it sends, grows beside `part` and
+    takes its place once it is longer: a login page costs nothing that has arrived.
+    """
+    resumed, had = response.status == 206, _size(part)
+    start, offered = had if resumed else 0, response.headers.get("Content-Length")
+    if offered != str(size - start) and (resumed or offered is not None):
+        raise _Broken(f"offers {offered} bytes where {size - start:,} are missing")
+    target = part if resumed or (offered and not had) else part.with_suffix(".fresh")
+    bar.reset(size)
     bar.update(start)
-    missing = total - start if total else 0
-    with room_for(missing, part.parent, f"What has arrived stays in {part.name} and is gone on from."):
-        with open(part, "ab" if resumed else "wb") as out:
-            for data in _chunks(response, patient):
-                out.write(data)
-                bar.update(len(data))
-    if total is not None and _size(part) < total:
-        raise _Broken(f"broke off after {_size(part):,} of {total:,} bytes")
+    arrived = start
+    try:
+        with room_for(size - start, part.parent, f"What has arrived stays in {part.name} and is gone on from."):
+            with open(target, "ab" if resumed else "wb") as out:
+                for data in _chunks(response, patient):
+                    arrived += len(data)
+                    if arrived > size:
+                        raise _Broken(f"sends more than the {size:,} bytes of the file")
+                    out.write(data)
+                    bar.update(len(data))
+    finally:
+        if target != part:
+            if arrived == size or (offered and arrived > had):
+                target.replace(part)
+            target.unlink(missing_ok=True)
+    if arrived < size:
+        raise _Broken(f"broke off after {arrived:,} of {size:,} bytes")
 
 
 def _chunks(response, patient):
@@ -150,7 +177,7 @@ def _chunks(response, patient):
             data = response.read1(1 << 16)
         except TimeoutError as error:
             raise _Slow(f"nothing came for {PATIENCE:.0f} s") from error
-        except (OSError, http.client.HTTPException) as error:
+        except Exception as error:  # of the network, of HTTP, of what a host sends for it
             raise _Broken(f"broke off ({error})") from error
         if not data:
             return

@@ -3,14 +3,17 @@
 import hashlib
 import os
 import re
+import stat
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from ..progress import progress
 from .cache import Decoded
-from .errors import DataError
+from .errors import DataError, there
 from .sets import SETS
+
+FORMATS = "JPEG", "PNG", "BMP", "WEBP"  # told by a file's first bytes; Pillow gives others, such as EPS, to programs
 
 
 def find(image_set, root):
@@ -23,8 +26,8 @@ def find(image_set, root):
     if not root.is_dir():
         return None
     own_name = re.compile(rf"{image_set.name}([-_.].*)?")
-    for folder in sorted(_folders(root)):
-        if own_name.fullmatch(folder.name) and _is_copy(folder):
+    for folder in sorted(_entries(root)):
+        if own_name.fullmatch(folder.name) and stat.S_ISDIR(folder.stat().st_mode) and _is_copy(folder):
             return folder
     if _is_copy(root):
         splits = [root / split for split in ("train", "test") if (root / split).is_dir()]
@@ -36,13 +39,19 @@ def find(image_set, root):
 
 
 def key(image_set, copy):
-    """Names the state of a copy cheaply: adding, removing or renaming files changes their folders' times.
+    """Names the state of a copy without reading an image: where it is, and every file's name, size and times.
 
-    An image overwritten in place is not noticed; remove the .cache folder then.
+    The time of change (ctime) is among them: files that rsync or cp restore have their old times otherwise.
     """
-    folders = [copy / split / c for split in ("train", "test") for c in ("", *image_set.classes)]
-    state = [(str(f.resolve()), f.stat().st_mtime_ns) for f in folders if f.is_dir()]
-    return f"{image_set.name}-folder-{hashlib.sha256(repr(state).encode()).hexdigest()[:16]}"
+    state = hashlib.sha256(os.fsencode(copy.resolve()))
+    for split in ("train", "test"):
+        for folder in sorted(_folders(copy / split)) if (copy / split).is_dir() else ():
+            state.update(os.fsencode(f"{split}/{folder.name}\n"))
+            for file in sorted(os.scandir(folder), key=lambda file: file.name):
+                if not file.name.startswith("."):
+                    now = file.stat()
+                    state.update(os.fsencode(f"{file.name} {now.st_size} {now.st_mtime_ns} {now.st_ctime_ns}\n"))
+    return f"{image_set.name}-folder-{state.hexdigest()[:16]}"
 
 
 def decode(image_set, copy):
@@ -75,7 +84,7 @@ def _listing(image_set, split):
                         f"{len(image_set.classes)} classes; missing: {', '.join(missing) or 'none'}; "
                         f"unknown: {', '.join(unknown) or 'none'}. Copy it again, or move it away.")
     for label, name in enumerate(image_set.classes):
-        images = sorted(f for f in _entries(split / name) if not f.name.startswith("."))
+        images = sorted(file for file in _entries(split / name) if not file.name.startswith("."))
         if not images:
             raise DataError(f"{split / name} holds no images; copy that class again")
         yield from ((image, label) for image in images)
@@ -85,17 +94,19 @@ def _read(image_set, file):
     from PIL import Image
 
     try:
-        with Image.open(file) as image:
+        with Image.open(file, formats=FORMATS) as image:
             if image.size != (image_set.side, image_set.side):
                 raise DataError(f"{file} is {image.width}x{image.height} pixels; {image_set.title}'s images "
                                 f"are {image_set.side}x{image_set.side}. Replace or remove it.")
             return np.asarray(image.convert("RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"{file} cannot be read as an image ({error}); replace or remove it") from error
+        raise DataError(f"{file} cannot be read as an image ({error}); it may be a {', '.join(FORMATS)}: replace or "
+                        "remove it") from error
 
 
 def _is_copy(folder):
-    return (folder / "train").is_dir() or (folder / "test").is_dir()
+    splits = folder / "train", folder / "test"
+    return any(there(split) and stat.S_ISDIR(split.stat().st_mode) for split in splits)
 
 
 def _folders(folder):

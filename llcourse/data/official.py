@@ -6,17 +6,14 @@ starting.
 """
 
 import hashlib
-import shutil
 import tarfile
-import tempfile
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from filelock import FileLock
 
+from .building import building
 from .cache import Decoded
-from .errors import DataError, room_for
+from .errors import DataError, room_for, there
 
 
 class File(NamedTuple):
@@ -25,20 +22,21 @@ class File(NamedTuple):
     url: str
     name: str
     md5: str
+    size: int
 
 
 def files(image_set):
     """What to download for a set, with torchvision's checksums."""
     cls = _dataset(image_set)
     if image_set.unpacked:
-        return [File(cls.url, cls.filename, cls.tgz_md5)]
-    return [File(*cls.split_list[split]) for split in ("train", "test")]
+        return [File(cls.url, cls.filename, cls.tgz_md5, *image_set.sizes)]
+    return [File(*cls.split_list[split], size) for split, size in zip(("train", "test"), image_set.sizes)]
 
 
 def present(image_set, root):
     """True if a set's files, or the folder they unpack to, are in `root`, whole or not."""
-    unpacked = image_set.unpacked is not None and (root / image_set.unpacked).exists()
-    return unpacked or all((root / name).exists() for name in image_set.files)
+    unpacked = image_set.unpacked is not None and there(root / image_set.unpacked)
+    return unpacked or all(there(root / name) for name in image_set.files)
 
 
 def matches(path, md5):
@@ -49,7 +47,7 @@ def matches(path, md5):
 
 def decode(image_set, root):
     """Check, unpack if need be, and read a set that is `present`. Raises DataError naming a damaged file."""
-    if image_set.unpacked and not (root / image_set.unpacked).exists():
+    if image_set.unpacked and not there(root / image_set.unpacked):
         _unpack(image_set, root)
     cls = _dataset(image_set)
     splits = ("train", "test") if hasattr(cls, "split_list") or hasattr(cls, "splits") else (True, False)
@@ -80,18 +78,15 @@ def _unpack(image_set, root):
     if not matches(archive, file.md5):
         raise DataError(_unlike(archive, file.md5, image_set))
     try:
-        with FileLock(root / f".{file.name}.lock"):
-            if folder.exists():  # another process unpacked it meanwhile
-                return
-            temporary = Path(tempfile.mkdtemp(dir=root, prefix=f".{folder.name}."))
-            try:
-                with room_for(2 * archive.stat().st_size, root, f"{file.name} is whole and stays."):
-                    with tarfile.open(archive) as tar:
-                        tar.extractall(temporary, filter="data")
-                (temporary / folder.name).replace(folder)
-            finally:
-                shutil.rmtree(temporary, ignore_errors=True)
+        with room_for(2 * archive.stat().st_size, root, f"{file.name} is whole and stays."), building(folder) as part:
+            with tarfile.open(archive) as tar:
+                tar.extractall(part, filter="data")
+            for entry in (part / folder.name).iterdir():  # the archive brings a folder of its own
+                entry.replace(part / entry.name)
+            (part / folder.name).rmdir()
     except OSError as error:
+        if folder.is_dir():  # another process was faster
+            return
         raise DataError(f"{archive} cannot be unpacked beside itself ({error}); unpack it by hand, or "
                         "copy it to a folder of your own and name that in LLCOURSE_DATA") from error
 

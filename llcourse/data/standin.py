@@ -18,9 +18,10 @@ TRAIN, TEST = 0, 1
 
 
 def generate(image_set, train=None, test=None, why=""):
-    """A stand-in for `image_set`, at least `train` and `test` images (None: as many as it has): a Decoded."""
-    x, y = _images(image_set, train or image_set.train, TRAIN)
-    test_x, test_y = _images(image_set, test or image_set.test, TEST)
+    """A stand-in for `image_set`: a Decoded with at least `train` and `test` images (None: as many as the set has, and
+    never more)."""
+    x, y = _images(image_set, min(train or image_set.train, image_set.train), TRAIN)
+    test_x, test_y = _images(image_set, min(test or image_set.test, image_set.test), TEST)
     return Decoded(x, y, test_x, test_y, "standin", why)
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..arguments import whole
 from .errors import DataError
 
 
@@ -14,7 +15,7 @@ def stratified(labels, size, seed, what="images"):
     size = len(labels) if size is None else size
     if not 0 < size <= len(labels):
         raise DataError(f"{size:,} {what} were asked for; there are {len(labels):,}; ask for 1 to that many")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(whole("seed", seed))
     classes, counts = np.unique(labels, return_counts=True)
     shares = counts * size / len(labels)
     take = np.floor(shares).astype(int)

@@ -4,6 +4,7 @@ network."""
 import hashlib
 import io
 import pickle
+import subprocess
 import tarfile
 import threading
 import time
@@ -55,6 +56,20 @@ def root(tmp_path):
 
 
 @pytest.fixture
+def small_disk(tmp_path):
+    """A data folder on a file system of its own, of 1 MB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        (folder / "README.md").write_text("images go here")
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.fixture
 def published(monkeypatch):
     """A function: name of a set -> {file name: bytes} of a small one in its official format, known to
     torchvision."""
@@ -66,6 +81,7 @@ def published(monkeypatch):
         for member, content in members.items():
             md5[member] = hashlib.md5(content).hexdigest()
         if not image_set.unpacked:
+            monkeypatch.setitem(SETS, name, replace(image_set, sizes=tuple(len(members[f]) for f in image_set.files)))
             monkeypatch.setattr(
                 cls,
                 "split_list",
@@ -81,6 +97,7 @@ def published(monkeypatch):
         if name.startswith("cifar"):
             monkeypatch.setattr(cls, "meta", {**cls.meta, "md5": md5[cls.meta["filename"]]})
         packed = _tar(image_set.unpacked, members)
+        monkeypatch.setitem(SETS, name, replace(image_set, sizes=(len(packed),)))
         monkeypatch.setattr(cls, "tgz_md5", hashlib.md5(packed).hexdigest())
         return {cls.filename: packed}
 

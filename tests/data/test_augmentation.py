@@ -45,6 +45,22 @@ def test_draws_every_place_and_flips_half_from_the_generator_alone():
     assert 0.45 < share < 0.55
 
 
+@pytest.mark.parametrize("change, message", [
+    ({"x": torch.rand(2, 8, 8, 3)}, r"x is torch.float32 \(2, 8, 8, 3\); augmented are uint8 images"),
+    ({"x": torch.zeros(8, 8, 3, dtype=torch.uint8)}, r"x is torch.uint8 \(8, 8, 3\)"),
+    ({"x": torch.zeros(2, 8, 4, 3, dtype=torch.uint8)}, "H and W above 4"),  # there is no pixel to mirror
+    ({"x": [[1, 2]]}, "x is list"),
+    ({"generator": None}, "generator is None; it is a torch.Generator on cpu"),
+    ({"padding": "edge"}, "padding is 'edge'; it is one of reflect, zeros"),
+    ({"flip": 1.5}, "flip is 1.5; it is True or False"),
+], ids=["float", "one image", "narrow", "list", "no generator", "padding", "flip"])
+def test_what_cannot_be_augmented_is_refused(change, message):
+    arguments = {"x": torch.zeros(2, 5, 5, 3, dtype=torch.uint8), "generator": torch.Generator()}
+    assert augment(**arguments).shape == (2, 5, 5, 3)
+    with pytest.raises(ValueError, match=message):
+        augment(**arguments | change)
+
+
 def _code(x):
     """A random number for each pixel, so that a dot product names an image."""
     return torch.rand(x[0].numel(), dtype=torch.float64, generator=torch.Generator().manual_seed(0))

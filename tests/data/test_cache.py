@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -8,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from llcourse import data
+from llcourse import data, results
 from llcourse.data import cache, folder, official
+from llcourse.data.sets import SETS
 
-KEY = "cifar10-test"
+KEY, CIFAR = "cifar10-test", SETS["cifar10"]
 
 
 def decoded(seed=0):
@@ -35,9 +37,9 @@ def no_decoding(monkeypatch):
 
 
 def test_what_is_kept_is_found_again_memory_mapped(root):
-    assert cache.find(root, KEY) is None
-    cache.keep(root, KEY, decoded())
-    found = cache.find(root, KEY)
+    assert cache.find(root, KEY, CIFAR) is None
+    cache.keep(root, KEY, CIFAR, decoded())
+    found = cache.find(root, KEY, CIFAR)
     assert isinstance(found.train_x, np.memmap) and not found.train_x.flags.writeable
     assert np.array_equal(found.train_x, decoded().train_x) and found.source == decoded().source
     assert [p.name for p in (root / ".cache").iterdir() if p.is_dir()] == [KEY]
@@ -73,7 +75,59 @@ def test_the_archive_is_not_needed_once_decoded(host, published, root, monkeypat
     assert data.load("cifar10", root=root).source == first.source and len(host.asked) == 1
 
 
-@pytest.mark.parametrize("damage", ["missing array", "short array", "empty array", "no record", "odd record"])
+def write_array(kept, name, change, signed):
+    """Put changed contents in the place of an array; signed: under the checksum that they have."""
+    np.save(kept / f"{name}.npy", change(np.load(kept / f"{name}.npy")))
+    if signed:
+        record = json.loads((kept / "source.json").read_text())
+        arrays = (np.load(kept / f"{other}.npy") for other in cache.ARRAYS)
+        sha256 = cache.Decoded(*arrays, record["kind"], record["where"]).sha256
+        (kept / "source.json").write_text(json.dumps(record | {"sha256": sha256}))
+
+
+def flipped(array):
+    array.reshape(-1).view(np.uint8)[-1] ^= 1
+    return array
+
+
+CHANGES = {
+    "one flipped bit": ("train_x", flipped, False),
+    "a flipped bit in a label": ("test_y", flipped, False),
+    "foreign images": ("train_x", lambda x: 255 - x, False),
+    "signed bytes": ("train_x", lambda x: x.view(np.int8), True),
+    "channels first": ("test_x", lambda x: x.reshape(-1, 3, 32, 32), True),
+    "flat images": ("test_x", lambda x: x.reshape(-1, 3072), True),
+    "label 99": ("train_y", lambda y: y + 90, True),
+    "labels of a double": ("train_y", lambda y: y.astype(float), True),
+    "half of the labels": ("train_y", lambda y: y[:15], True),
+    "no images": ("test_x", lambda x: x[:0], True),
+    "objects": ("train_y", lambda y: y.astype(object), False),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_changed_contents_are_decoded_again(image_folder, root, change):
+    image_folder()
+    first = data.load("cifar10", root=root)
+    (kept,) = (p for p in (root / ".cache").iterdir() if p.is_dir())
+    write_array(kept, *CHANGES[change])
+    again = data.load("cifar10", root=root)
+    assert again.source == first.source and again.digest() == first.digest()
+    assert cache.find(root, kept.name, CIFAR).sha256 == first.source.sha256
+
+
+def test_a_recorded_result_names_the_images_that_are_there(image_folder, root, monkeypatch):
+    image_folder()
+    monkeypatch.setenv("LLCOURSE_DATA", str(root))
+    first = results.image_source()
+    (kept,) = (p for p in (root / ".cache").iterdir() if p.is_dir())
+    write_array(kept, *CHANGES["foreign images"])
+    assert results.image_source() == first
+    assert np.load(kept / "train_x.npy")[0, 0, 0, 0] == 0  # image_folder writes the label there
+
+
+@pytest.mark.parametrize("damage", ["missing array", "short array", "empty array", "no record", "odd record", "a file",
+                                    "a dangling link", "folders for files"])
 def test_a_damaged_cache_is_made_again(image_folder, root, damage):
     image_folder()
     first = data.load("cifar10", root=root)
@@ -86,30 +140,65 @@ def test_a_damaged_cache_is_made_again(image_folder, root, damage):
         (kept / "train_x.npy").write_bytes(b"")
     elif damage == "no record":
         (kept / "source.json").write_text("")
-    else:
+    elif damage == "odd record":
         (kept / "source.json").write_text(json.dumps({"kind": "official", "colour": "blue"}))
+    else:
+        shutil.rmtree(kept)
+        if damage == "a file":
+            kept.write_text("")
+        elif damage == "a dangling link":
+            kept.symlink_to(root / "nowhere")
+        else:
+            for name in ("source.json", *(f"{array}.npy" for array in cache.ARRAYS)):
+                (kept / name).mkdir(parents=True)
     again = data.load("cifar10", root=root)
     assert again.source == first.source and again.train_x.equal(first.train_x)
-    assert cache.find(root, kept.name).sha256 == first.source.sha256
+    assert cache.find(root, kept.name, CIFAR).sha256 == first.source.sha256
 
 
-def test_a_read_only_data_folder_is_cached_for_the_user(root, tmp_path):
+def test_a_read_only_data_folder_is_cached_for_the_user(root, tmp_path, capsys):
     (root / ".cache").write_text("a file where the folder should go")
-    cache.keep(root, KEY, decoded())
-    assert (tmp_path / "user-cache" / "llcourse" / KEY / "train_x.npy").exists()
-    assert cache.find(root, KEY).sha256 == decoded().sha256
+    cache.keep(root, KEY, CIFAR, decoded())
+    own = tmp_path / "user-cache" / "llcourse" / KEY
+    assert (own / "train_x.npy").exists()
+    assert cache.find(root, KEY, CIFAR).sha256 == decoded().sha256
+    assert re.search(rf"cannot be kept in {root}/.cache/{KEY} \(.*\); they are in {own}$", capsys.readouterr().out)
 
 
-def test_without_any_place_to_write_the_images_are_still_there(root, tmp_path):
+def test_without_any_place_to_write_the_images_are_still_there(root, tmp_path, capsys):
     (root / ".cache").write_text("")
     (tmp_path / "user-cache").write_text("")
-    assert np.array_equal(cache.keep(root, KEY, decoded()).train_x, decoded().train_x)
+    assert np.array_equal(cache.keep(root, KEY, CIFAR, decoded()).train_x, decoded().train_x)
+    assert "they are in memory only, and are decoded again at the next start" in capsys.readouterr().out
 
 
 def test_a_second_process_that_finishes_later_changes_nothing(root):
-    first = cache.keep(root, KEY, decoded(0))
-    assert cache.keep(root, KEY, decoded(1)).sha256 == first.sha256
+    first = cache.keep(root, KEY, CIFAR, decoded(0))
+    assert cache.keep(root, KEY, CIFAR, decoded(1)).sha256 == first.sha256
     assert [p.name for p in (root / ".cache").iterdir() if p.is_dir()] == [KEY]
+
+
+def test_two_processes_that_write_at_once_both_have_images(root, monkeypatch, capsys):
+    write, both = cache._save, []
+
+    def faster(file, array):
+        write(file, array)
+        if not both:
+            both.append(True)
+            both.append(cache.keep(root, KEY, CIFAR, decoded(1)))
+
+    monkeypatch.setattr(cache, "_save", faster)
+    slower = cache.keep(root, KEY, CIFAR, decoded(0))
+    assert slower.sha256 == both[1].sha256 == decoded(1).sha256 and isinstance(slower.train_x, np.memmap)
+    assert [p.name for p in (root / ".cache").iterdir()] == [KEY] and capsys.readouterr().out == ""
+
+
+def test_a_full_disk_is_named_and_keeps_no_half_cache(small_disk, capsys):
+    many = cache.Decoded(*(np.concatenate([getattr(decoded(), name)] * 40) for name in cache.ARRAYS), "official", "a")
+    with pytest.raises(data.DataError, match=rf"no space left in {small_disk}/.cache: 3.7 MB .*source is untouched"):
+        cache.keep(small_disk, KEY, CIFAR, many)
+    assert list((small_disk / ".cache").iterdir()) == []
+    assert isinstance(cache.keep(small_disk, KEY, CIFAR, decoded()).train_x, np.memmap)  # what fits is kept
 
 
 def test_no_space_left_leaves_no_half_cache(root, monkeypatch):
@@ -117,9 +206,9 @@ def test_no_space_left_leaves_no_half_cache(root, monkeypatch):
         Path(path).write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np, "save", full)
+    monkeypatch.setattr(cache, "_save", full)
     with pytest.raises(data.DataError, match=r"no space left in .*0\.1 MB more.*source is untouched"):
-        cache.keep(root, KEY, decoded())
+        cache.keep(root, KEY, CIFAR, decoded())
     assert not [p for p in (root / ".cache").iterdir() if p.is_dir()]
 
 

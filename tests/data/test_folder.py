@@ -143,6 +143,48 @@ def test_an_unreadable_class_folder_is_an_error(image_folder, root, monkeypatch)
         folder.decode(CIFAR, copy)
 
 
+@pytest.mark.parametrize("restored", ["the folder's time", "the file's times too"])
+def test_a_file_put_in_anothers_place_is_seen_whatever_times_are_restored(image_folder, root, restored):
+    copy = image_folder()
+    first = data.load("cifar10", root=root)
+    file = copy / "train" / "cat" / "0001.bmp"
+    Image.new("RGB", (32, 32), 10).save(file)
+    old = data.load("cifar10", root=root)
+    before = file.stat(), file.parent.stat()
+    Image.new("RGB", (32, 32), 20).save(copy / "new.bmp")  # as rsync does: written beside it, then renamed
+    os.replace(copy / "new.bmp", file)
+    assert file.stat().st_size == before[0].st_size
+    if restored == "the file's times too":
+        os.utime(file, ns=(before[0].st_atime_ns, before[0].st_mtime_ns))
+    os.utime(file.parent, ns=(before[1].st_atime_ns, before[1].st_mtime_ns))
+    assert len({images.source.sha256 for images in (first, old, data.load("cifar10", root=root))}) == 3
+
+
+def test_a_hidden_file_leaves_the_key_alone(image_folder):
+    copy = image_folder()
+    first = folder.key(CIFAR, copy)
+    (copy / "test" / "cat" / ".DS_Store").write_text("")
+    assert folder.key(CIFAR, copy) == first
+
+
+@pytest.mark.parametrize("content", ["JPEG", "PNG", "BMP", "WEBP"])
+def test_a_format_is_told_by_content_not_by_name(image_folder, content):
+    copy = image_folder()
+    Image.new("RGB", (32, 32), 200).save(copy / "test" / "cat" / "0000.png", content)
+    decoded = folder.decode(CIFAR, copy)
+    assert np.abs(decoded.test_x[decoded.test_y == 3][0].astype(int) - [200, 0, 0]).max() < 10  # two of them lose some
+
+
+@pytest.mark.parametrize("content", ["EPS", "TIFF", "GIF", "PPM"])
+def test_other_formats_never_reach_their_decoder(image_folder, content, monkeypatch):
+    copy, ran = image_folder(), []
+    Image.new("RGB", (32, 32), 200).save(copy / "test" / "cat" / "0000.jpg", content)
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", lambda *a, **k: ran.append(a))
+    with pytest.raises(data.DataError, match="0000.jpg cannot be read as an image .*it may be a JPEG, PNG, BMP, WEBP"):
+        folder.decode(CIFAR, copy)
+    assert not ran
+
+
 def test_the_key_changes_with_the_files_and_only_then(image_folder):
     copy = image_folder()
     first = folder.key(CIFAR, copy)

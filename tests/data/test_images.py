@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -20,7 +22,7 @@ def made(train=1000, test=30, side=32):
         y[:train],
         x[train:],
         y[train:],
-        s.classes,
+        range(train + test),
         Source("imagefolder", "", ""),
         s.mean,
         s.std,
@@ -87,6 +89,83 @@ def test_prepared_otherwise_are_the_same_images_under_other_constants():
 def test_a_padding_that_cannot_be_is_refused():
     with pytest.raises(ValueError, match="'edge'; it is one of reflect, zeros"):
         made().prepared(padding="edge")
+
+
+def given(**change):
+    """Six images and three others, with what a test changes."""
+    x, y = torch.randint(0, 256, (9, 8, 8, 3), dtype=torch.uint8), torch.arange(9) % 3
+    arguments = {"name": "small", "train_x": x[:6], "train_y": y[:6], "test_x": x[6:], "test_y": y[6:],
+                 "classes": "abc", "source": Source("standin", "a test", "0"), "mean": [0.5] * 3, "std": [0.2] * 3}
+    return Images(**arguments | change)
+
+
+@pytest.mark.parametrize("change, message", [
+    ({"train_x": torch.linspace(0, 1, 6 * 192).view(6, 8, 8, 3)},
+     r"train_x is float32 from 0 to 1; images are uint8 from 0 to 255"),
+    ({"test_x": torch.full((3, 8, 8, 3), math.nan)}, "test_x is float32 from nan to nan; images are uint8"),
+    ({"train_x": torch.zeros(6, 8, 8, 3, dtype=torch.complex64)}, "train_x is complex64; images are uint8"),
+    ({"train_x": torch.zeros(6, 3, 8, 8, dtype=torch.uint8)}, r"shape \(6, 3, 8, 8\); it is \(N, H, W, 3\)"),
+    ({"test_x": torch.zeros(3, 8, 9, 3, dtype=torch.uint8)}, r"shape \(3, 8, 9, 3\); it is \(N, 8, 8, 3\)"),
+    ({"train_x": np.zeros((6, 8, 8, 3), np.uint8)}, "train_x is a ndarray; all four are dense tensors on one"),
+    ({"test_y": torch.zeros(3, dtype=torch.int64, device="meta")}, "test_y is a Tensor, torch.strided on meta; all"),
+    ({"train_x": torch.zeros(6, 8, 8, 3).to_sparse()}, "train_x is a Tensor, torch.sparse_coo on cpu; all four are"),
+    ({"train_y": torch.arange(3)}, r"train_y has the shape \(3,\) beside 6 images"),
+    ({"test_x": torch.zeros(0, 8, 8, 3, dtype=torch.uint8), "test_y": torch.arange(0)}, "beside 0 images"),
+    ({"train_y": torch.full((6,), -100)}, "train_y is int64 from -100 to -100; labels are int64 from 0 to 2"),
+    ({"test_y": torch.tensor([0, 1, 3])}, "test_y is int64 from 0 to 3; labels are int64 from 0 to 2"),
+    ({"train_y": torch.zeros(6)}, "train_y is float32 from 0 to 0; labels are int64"),
+    ({"classes": 3}, "classes is 3; it is a list"),
+    ({"mean": 0.5}, "mean is 0.5; it is a list"),
+    ({"mean": [0.5] * 2}, r"mean is \[0.5, 0.5\] and std is .*; each is three numbers"),
+    ({"std": [0.2, 0.0, 0.2]}, "std is 0.0; it is a number above 0"),
+    ({"mean": [0.2, math.nan, 0.2]}, "mean is nan; it is a number"),
+    ({"padding": "edge"}, "padding is 'edge'; it is one of reflect, zeros"),
+    ({"flip": "no"}, "flip is 'no'; it is True or False"),
+    ({"source": "my folder"}, "source is 'my folder'; it is a data.Source"),
+], ids=lambda value: next(iter(value)) if isinstance(value, dict) else "")
+def test_what_is_no_image_set_is_refused_with_what_was_given(change, message):
+    assert given().train_size == 6 and given(mean=np.float32([0.5] * 3)).mean == (0.5,) * 3
+    with pytest.raises(ValueError, match=message):
+        given(**change)
+
+
+@pytest.mark.parametrize("change, message", [
+    ({"batch": 2.5}, "batch is 2.5; it is a whole number from 2 on"),
+    ({"batch": 1}, "batch is 1; it is a whole number from 2 on"),
+    ({"augment": "no"}, "augment is 'no'; it is True or False"),
+    ({"generator": None}, "generator is None; it is a torch.Generator on cpu"),
+    ({"generator": 3}, "generator is 3; it is a torch.Generator"),
+], ids=str)
+def test_an_epoch_that_cannot_be_is_refused(change, message):
+    arguments = {"batch": np.int64(4), "generator": torch.Generator(), "augment": np.bool_(True)}
+    assert [len(y) for _, y in given().batches(**arguments)] == [4, 2]
+    with pytest.raises(ValueError, match=message):
+        next(given().batches(**arguments | change))
+
+
+def test_the_other_arguments_of_images_are_checked_too():
+    one = given(train_x=given().train_x[:1], train_y=given().train_y[:1])
+    with pytest.raises(ValueError, match="training images of an epoch is 1; it is a whole number from 2 on"):
+        next(one.batches(4, torch.Generator()))
+    with pytest.raises(ValueError, match="batch is 0; it is a whole number from 1 on"):
+        next(given().test_batches(0))
+    for seed in (1.7, None, -1):
+        with pytest.raises(ValueError, match=f"seed is {seed}; it is a whole number from 0 on"):
+            given().random_labels(seed)
+        with pytest.raises(ValueError, match=f"seed is {seed}; it is a whole number from 0 on"):
+            stratified(np.zeros(100, int), 5, seed)
+
+
+def test_images_that_must_not_be_mirrored_are_cropped_only():
+    plain, mirrored = given(flip=False), given()
+    assert plain.digest() != mirrored.digest()
+    assert not plain.prepared(padding="zeros").flip and not plain.random_labels(0).flip
+    x, y = torch.zeros(100, 32, 32, 3, dtype=torch.uint8), torch.zeros(100, dtype=torch.int64)
+    x[:, :, :16] = 200  # the left half is bright, and a crop moves it by 4 columns at most
+    for flip in (False, True):
+        images = given(train_x=x, train_y=y, test_x=x, test_y=y, flip=flip)
+        batch, _ = next(images.batches(100, torch.Generator().manual_seed(0)))
+        assert (batch[:, :, 16, 24] > 0).any() == flip and (batch[:, :, 16, 8] > 0).any()
 
 
 def test_random_labels_are_the_same_labels_dealt_anew_and_the_training_images_are_the_test():

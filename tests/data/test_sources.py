@@ -1,6 +1,9 @@
 import argparse
+import math
 
+import numpy as np
 import pytest
+import torch
 
 from llcourse import data, paths
 from llcourse.data import command, sources
@@ -9,8 +12,9 @@ ARCHIVE = "cifar-10-python.tar.gz"
 
 
 def test_an_unknown_set_names_the_known_ones():
-    with pytest.raises(data.DataError, match="'cifar11'.*cifar10, cifar100, svhn, stl10"):
-        data.load("cifar11")
+    for name in ("cifar11", ["cifar11"]):
+        with pytest.raises(data.DataError, match="'cifar11'.*cifar10, cifar100, svhn, stl10"):
+            data.load(name)
 
 
 def test_the_official_archive_comes_before_a_folder_copy(published, image_folder, root):
@@ -68,6 +72,38 @@ def test_more_images_than_there_are_is_an_error_with_both_numbers(image_folder, 
     image_folder()
     with pytest.raises(data.DataError, match="31 training images .*there are 30"):
         data.load("cifar10", train=31, root=root)
+
+
+@pytest.mark.parametrize("change, message", [
+    ({"train": 1.5}, "train is 1.5; it is a whole number from 1 on"),
+    ({"train": math.nan}, "train is nan; it is"),
+    ({"test": "10"}, "test is '10'; it is"),
+    ({"test": True}, "test is True; it is"),
+    ({"train": 0}, "train is 0; it is"),
+    ({"seed": 1.7}, "seed is 1.7; it is a whole number from 0 on"),
+    ({"seed": None}, "seed is None; it is"),  # numpy would take chance for it
+    ({"device": "cpuu"}, "device is 'cpuu', which this machine has not: .*cpu"),
+    ({"device": 1.5}, "device is 1.5, which this machine has not"),
+    ({"root": 5}, "root is 5; it is the path of a folder"),
+    ({"root": "~nobody-of-that-name/data"}, "root is '~nobody-of-that-name/data'; it is the path of a folder"),
+], ids=str)
+def test_an_argument_that_means_nothing_is_refused_before_anything_is_fetched(host, published, root, change, message):
+    host.files = published("cifar10")
+    with pytest.raises(ValueError, match=message):
+        data.load(**{"root": root} | change)
+    assert host.asked == []
+    assert data.load(train=np.int64(20), test=torch.tensor(10), seed=np.int32(1), root=root).train_size == 20
+
+
+def test_a_stand_in_has_no_more_images_than_the_set(root, monkeypatch):
+    monkeypatch.setenv("LLCOURSE_OFFLINE", "1")
+    with pytest.raises(data.DataError, match="100,000,000,000 test images were asked for; there are 10,000"):
+        data.load(train=10, test=10**11, root=root)
+
+
+def test_digits_are_not_mirrored(host, published, root):
+    host.files = published("svhn") | published("cifar10")
+    assert not data.load("svhn", root=root).flip and data.load("cifar10", root=root).flip
 
 
 def test_on_disk_looks_without_reading_or_downloading(host, image_folder, published, root, tmp_path):
