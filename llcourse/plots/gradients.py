@@ -8,7 +8,6 @@ from matplotlib.colors import LogNorm
 from .. import measure
 from .style import LABEL, LEAST, SMALL, ground
 
-
 ROOM = 0.011  # of a figure's width, that a letter above it takes
 
 
