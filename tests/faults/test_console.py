@@ -16,7 +16,10 @@ from llcourse.data.sets import SETS
                          ids=["ascii", "no text at all"])
 def test_a_folder_that_the_console_cannot_spell_is_named_all_the_same(tmp_path, folder, encoding, shown):
     """Two bytes that are no text make a name too, which Python keeps as surrogates."""
-    os.makedirs(tmp_path / folder)
+    try:
+        os.makedirs(tmp_path / folder)
+    except OSError:
+        pytest.skip("this file system takes no such name")
     (tmp_path / folder / "README").write_text("images go here")
     run = subprocess.run(
         [sys.executable, "-m", "llcourse", "data"], cwd=paths.root(), capture_output=True, text=True,
@@ -50,7 +53,7 @@ def test_a_torchvision_that_does_not_start_is_a_sentence(broken, tmp_path, monke
     monkeypatch.delenv("LLCOURSE_OFFLINE", raising=False)
     monkeypatch.setenv("LLCOURSE_MIRROR", "http://127.0.0.1:9")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    for name in ("README.md", "cifar10-python.tar.gz"):  # nothing there, so to be fetched; an archive, to be read
+    for name in ("README.md", "cifar-10-python.tar.gz"):  # nothing there, so to be fetched; an archive, to be read
         monkeypatch.setenv("LLCOURSE_DATA", str(tmp_path))
         (tmp_path / name).touch()
         assert command.main(SimpleNamespace(name="cifar10")) == 1
