@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 
 from .. import data
+from .given import entries, numbers, text
 from .style import LABEL, SMALL, ground, stamped
 
 
@@ -11,6 +12,7 @@ def patches(rows):
 
     rows: {name: (patches, shares)}: patches (n, height, width, 3) in 0 ... 1, shares n numbers in percent.
     """
+    rows = {name: (pictures, numbers(name, shares)) for name, (pictures, shares) in entries(rows).items()}
     columns = max(len(shares) for _, shares in rows.values())
     figure, axes = plt.subplots(len(rows), columns, figsize=(9, 0.85 * len(rows)), squeeze=False, layout="constrained")
     for line, (name, (pictures, shares)) in zip(axes, rows.items()):
@@ -22,5 +24,5 @@ def patches(rows):
             ax.set_title(f"{share:.0f} %", fontsize=SMALL, pad=3)
         for ax in line[len(shares):]:
             ax.set_axis_off()
-        line[0].set_ylabel(name, fontsize=LABEL, rotation=0, ha="right", va="center", labelpad=6)
+        line[0].set_ylabel(text(name), fontsize=LABEL, rotation=0, ha="right", va="center", labelpad=6)
     return stamped(figure, data.standin_in_use())
