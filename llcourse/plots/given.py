@@ -9,6 +9,7 @@ from numbers import Real
 import numpy as np
 
 from ..reach import ReachError
+from ..tables import plain
 
 UNSEEN = "\u200b"  # as wide as nothing
 
@@ -37,17 +38,16 @@ def numbers(name, values, length=None):
     """`values` as a list of plain numbers; None, for what was not measured, is NaN. ValueError for anything else, or
     for more or less than `length` of them."""
     try:
-        plain = [_plain(value) for value in values]
-    except (TypeError, ValueError, RuntimeError):  # nothing in a row, no number, a tensor of several
-        plain = None
-    if plain is None or len(plain) != (length or len(plain)):
+        found = [_number(plain(value)) for value in values]
+    except TypeError:
+        found = None
+    if found is None or len(found) != (length or len(found)):
         many = "numbers" if length is None else f"{length} numbers"
         raise ValueError(f"{name!r} is drawn of {many}; got {reprlib.repr(values)}")
-    return plain
+    return found
 
 
-def _plain(value):
-    value = value.item() if hasattr(value, "item") else value
+def _number(value):
     if value is None:
         return math.nan
     if isinstance(value, (int, float)):

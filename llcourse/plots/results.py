@@ -74,8 +74,10 @@ def tradeoff(points, x_label, y_label="test accuracy (%)"):
 
 def shares(counters, label):
     """How often each number occurred, in percent: bars side by side. counters: {title: {number: times}}."""
-    for title, counter in entries(counters).items():
-        if sum(numbers(title, [*entries(counter), *counter.values()])[len(counter):]) <= 0:
+    counters = {title: dict(zip(numbers(title, entries(counter)), numbers(title, counter.values())))
+                for title, counter in entries(counters).items()}
+    for title, counter in counters.items():
+        if not sum(counter.values()) > 0:
             raise ValueError(f"{title!r} has counted nothing: {counter}")
     figure, every = plt.subplots(1, len(counters), figsize=(2.7 * len(counters) + 0.6, 2.6), sharex=True, sharey=True,
                                  squeeze=False, layout="constrained")
