@@ -8,6 +8,7 @@ from numbers import Real
 
 import numpy as np
 
+from ..arguments import several
 from ..reach import ReachError
 from ..tables import plain
 
@@ -22,6 +23,14 @@ def entries(given):
     if not given:
         raise ValueError("no run to draw: run the cell that trains to its end first, or record the suite")
     return given
+
+
+def pair(name, two):
+    """`two` as a tuple of two; ValueError for more, less or none."""
+    two = several(repr(name), two)
+    if len(two) != 2:
+        raise ValueError(f"{name!r} is drawn of a pair; got {reprlib.repr(two)}")
+    return two
 
 
 def text(name):

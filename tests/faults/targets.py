@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from llcourse import History, Recipe, panels, plots, reach, results, schedules, timeline, train
+from llcourse import History, Recipe, panels, plots, reach, schedules, timeline, train
 from llcourse import networks as nets
 from llcourse.course.claims import claim
 from llcourse.data import Images, Source
@@ -170,7 +170,6 @@ TARGETS = {
     "Table": Target(Table, {"rows": [{"a": 1, "b": 2.5}], "title": "t", "notes": ["n"], "digits": {"b": 1}}, is_table,
                     60),
     "claim": Target(lambda value, over: claim("A", value, over), {"value": 2.0, "over": 1}, lambda none: none is None),
-    "results": Target(lambda value: results._lines({"key": value}), {"value": [1, "a", {"b": 2.0}]}, is_text),
     **{f"panel.{ask}": Target(asked(panels.cuts, ask), {"K": 4, "head": "mlp"}, is_text, 15)
        for ask in ("set", "text_at")},
     "panel of groups": Target(asked(panels.groups, "text_at"), {"K": 4, "G": 2, "share": 0.5, "head": "mlp"}, is_text,

@@ -17,7 +17,11 @@ def test_a_link_of_the_temporary_name_is_not_followed(tmp_path, monkeypatch):
     victim, file = tmp_path / "victim", tmp_path / "a.json"
     victim.write_text("mine")
     monkeypatch.setattr(secrets, "token_hex", lambda size: "0")  # even where the name was guessed
-    (tmp_path / f".a.json.{os.getpid()}.0.part").symlink_to(victim)
+    with replacing(tmp_path / "a.json") as partial:
+        guessed = partial.name
+        partial.write_text("{}")
+    file.unlink()
+    (tmp_path / guessed).symlink_to(victim)
     with pytest.raises(FileExistsError):
         results.write(file, {"x": 1})
     assert victim.read_text() == "mine" and not file.exists()
