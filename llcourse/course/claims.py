@@ -19,7 +19,7 @@ def claim(text, value, over):
     try:
         value, over = float(plain(value)), plain(over)
         shown = bool(value > over)
-    except (TypeError, ValueError, RuntimeError):
+    except (TypeError, ValueError, RuntimeError, ArithmeticError):
         raise ValueError(f"a claim compares two numbers; got {value!r} and {over!r}") from None
     print(f"PASS  {text}" if shown else f"NOT SHOWN HERE  {text}: measured {value:.2f}, needs more than {over}")
     if "LLCOURSE_CLAIMS" in os.environ:

@@ -33,6 +33,14 @@ def pair(name, two):
     return two
 
 
+def several_of(kind, name, values):
+    """`values` as a tuple; ValueError unless all of them are of that class."""
+    values = several(repr(name), values)
+    if not all(isinstance(value, kind) for value in values):
+        raise ValueError(f"{name!r} is drawn of {kind.__name__}s; got {reprlib.repr(values)}")
+    return values
+
+
 def text(name):
     """What Matplotlib shows as `name`, whatever that is: between two dollars it would see mathematics."""
     return str(name).encode("utf-8", "backslashreplace").decode().replace("$", r"\$")

@@ -63,7 +63,7 @@ def reach(declared, measured, title=""):
 def reaches(pairs, width=2.9, column="module"):
     """Several such pairs as one figure, the declared above the measured. pairs: {title: (declared, MeasuredReach)};
     width: of each, in inches; column: what a column is."""
-    width = number("width", width, least=1)
+    width = number("width", width, least=1, most=20)
     pairs = {title: given.pair(title, pair) for title, pair in given.entries(pairs).items()}
     figure, axes = plt.subplots(2, len(pairs), figsize=(width * len(pairs), 2 * width - 0.6),
                                 squeeze=False, layout="constrained")

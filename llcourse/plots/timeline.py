@@ -7,7 +7,8 @@ import numpy as np
 import seaborn as sns
 
 from ..arguments import number, whole
-from .given import entries
+from ..timeline import Task
+from .given import entries, several_of
 from .style import LEAST, SMALL, ground, legend, named, room
 
 HUES = 8
@@ -28,7 +29,8 @@ TICKS = "tick (one module's turn)"
 def timeline(schedules, K, until=None):
     """Gantt charts, one above the other. schedules: {title: list of timeline.Task}; until: cut the time axis there."""
     K, until = whole("K", K, least=1), None if until is None else number("until", until, above=0)
-    if not any(tasks for tasks in entries(schedules).values()):
+    schedules = {title: several_of(Task, title, tasks) for title, tasks in entries(schedules).items()}
+    if not any(schedules.values()):
         raise ValueError("no task to draw: every schedule is empty")
     span = until or max(task.end for tasks in schedules.values() for task in tasks)
     figure, axes = plt.subplots(len(schedules), 1, figsize=(8, 0.9 + (0.35 * K + 0.35) * len(schedules)), sharex=True,

@@ -55,7 +55,7 @@ def replaced(chance, right):
 
 def _within(chance, right):
     """`right` with one of its parts, or a part of that, put at random."""
-    if isinstance(right, (list, tuple)) and right:
+    if type(right) in (list, tuple) and right:
         n = chance.randrange(len(right))
         return type(right)([*right[:n], _within(chance, right[n]), *right[n + 1:]])
     if isinstance(right, dict) and right:

@@ -102,7 +102,7 @@ def simulated(R, batches, head, micro, pipeline):
 
 
 def is_schedule(tasks):
-    return tasks and all(0 <= task.start < task.end < math.inf for task in tasks)
+    return tasks and all(0 <= task.start <= task.end < math.inf for task in tasks)
 
 
 HISTORY = History([{"epoch": 1, "phase": 0, "loss": [1.0, 2.0], "accuracy": [50.0, 60.0], "seconds": 1.0}] * 2)
@@ -138,7 +138,8 @@ TARGETS = {
     "cut in groups": Target(cut, {"K": 2, "head": "mlp", "reach": None, "groups": 2, "share": 0.5, "diversity": "none"},
                             is_network, 15),
     "networks.resnet": Target(lambda **given: nets.resnet(**given).cut(1),
-                              {"depth": 8, "width": 4, "classes": 4, "shape": (3, 8, 8)}, is_network, 20),
+                              {"depth": 8, "width": 4, "classes": 4, "shape": (3, 8, 8)},
+                              lambda net: isinstance(net, LocalNetwork), 20),
     "Images": Target(Images, IMAGES, is_images),
     "images.prepared": Target(lambda **given: Images(**IMAGES).prepared(**given),
                               {"mean": [0.5] * 3, "std": [0.2] * 3, "padding": "zeros"}, is_images),
