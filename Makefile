@@ -1,13 +1,14 @@
 # `make` alone lists the targets. Nothing here reads from the terminal.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help install lab run test test-fast clean
+.PHONY: help install lab run test test-fast attack clean
 
 VENV   := .venv
 PYBIN  := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
 PYTHON ?=
 CHAPTER ?=
+MINUTES ?= 10
 
 # Two workers, one thread each: more would compete for the cores, and counts of threads change float32 results.
 # Tests never download: a chapter whose images are not on disk is run but not compared, and reported as such.
@@ -20,6 +21,7 @@ help:
 	@echo "make run [CHAPTER=03]  execute one chapter, or all, without a browser (results in executed/)"
 	@echo "make test              ruff and every test: unit, property, guards, all chapters with their outputs compared"
 	@echo "make test-fast         the same without the chapters, under 2 minutes"
+	@echo "make attack            public calls with arguments of any type, ten minutes long (or MINUTES=1)"
 	@echo "make install           only set up .venv   (PYTHON=/path/to/python3 chooses the interpreter)"
 	@echo "make clean             remove executed chapters and caches; keeps .venv and data/"
 
@@ -61,6 +63,9 @@ test: install
 test-fast: install
 	$(RUFF)
 	$(PYTEST) tests
+
+attack: install
+	LLCOURSE_ATTACK=$$((60 * $(MINUTES))) $(PYTEST) --dist load tests/faults
 
 clean:
 	rm -rf executed build .pytest_cache .ruff_cache .hypothesis

@@ -34,5 +34,12 @@ def main(argv=None):
     return command.main(parser.parse_args(argv[1:]))
 
 
+def _printable():
+    """A console that lacks a letter, of a folder's name for one, shows its number: no command ends over that."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # None: closed by who called
+        stream.reconfigure(errors="backslashreplace")
+
+
 if __name__ == "__main__":
+    _printable()
     sys.exit(main())

@@ -32,8 +32,14 @@ class History:
         return self._finished()[-1][self.score]
 
     def column(self, name, module=-1):
-        """One figure over the epochs, such as column("accuracy") or column("loss", module=0)."""
-        return [row[name][module] if isinstance(row[name], list) else row[name] for row in self._finished()]
+        """One figure over the epochs, such as column("accuracy") or column("loss", module=0).
+
+        Raises ValueError for a name or a module that the rows lack.
+        """
+        try:
+            return [row[name][module] if isinstance(row[name], list) else row[name] for row in self._finished()]
+        except (KeyError, IndexError, TypeError):
+            raise ValueError(f"no row has {name!r} of module {module!r}: {self.rows[0]}") from None
 
     def _finished(self):
         if not self.rows:

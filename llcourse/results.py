@@ -83,6 +83,17 @@ def _lines(contents):
     entries = []
     for key, value in contents.items():
         rows = isinstance(value, list) and value and isinstance(value[0], dict)
-        text = "[\n  " + ",\n  ".join(map(json.dumps, value)) + "\n ]" if rows else json.dumps(value)
+        text = "[\n  " + ",\n  ".join(map(_json, value)) + "\n ]" if rows else _json(value)
         entries.append(f" {json.dumps(key)}: {text}")
     return "{\n" + ",\n".join(entries) + "\n}\n"
+
+
+def _json(value):
+    return json.dumps(value, default=_bare)
+
+
+def _bare(value):
+    """A number of numpy or torch as JSON has it, an array as lists."""
+    if not hasattr(value, "tolist"):
+        raise TypeError(f"a result is made of numbers, texts, lists and dicts; got {value!r}")
+    return value.tolist()

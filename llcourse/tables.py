@@ -2,8 +2,11 @@
 
 import re
 import textwrap
+from collections.abc import Mapping
 from html import escape
 from numbers import Integral, Real
+
+from .arguments import several, whole
 
 WIDTH = 100  # characters of the longest line: what an output cell shows without scrolling
 NARROWEST = 16  # characters that a first column of long texts is wrapped to, at the least
@@ -17,7 +20,7 @@ class Table:
     notes: a text or a list of texts below; `what stands in backticks` is kept on one line.   digits: decimals of the
     floats, for all columns or {column: decimals}, 2 in others.   Ints get thousands separators, None and what is
     missing a dash, texts stay as they are. The first column stands left, and where lines would be longer than WIDTH its
-    texts are wrapped. Raises ValueError where that is not enough.
+texts are wrapped. Raises ValueError where that is not enough, and for what makes no table.
 
     >>> Table([{"head": "linear", "MACs": 160, "MiB": 4.375}, {"head": "cnn", "MACs": 4719232}], digits=1)
     head         MACs  MiB
@@ -26,10 +29,14 @@ class Table:
     """
 
     def __init__(self, rows, title="", notes=(), digits=2):
-        self.rows = [{str(column): value for column, value in row.items()} for row in rows]  # a column may be a K
-        self.title, self.notes = title, [notes] if isinstance(notes, str) else list(notes)
-        self.columns = list(dict.fromkeys(column for row in self.rows for column in row))
+        self.rows = [{str(column): value for column, value in _row(row).items()} for row in several("rows", rows)]
+        self.title = "" if title is None else str(title)
+        self.notes = [notes] if isinstance(notes, str) else [str(note) for note in several("notes", notes)]
+        self.columns = list(dict.fromkeys(column for row in self.rows for column in row))  # a column may be a K
+        if self.rows and not self.columns:
+            raise ValueError("the rows of a table have columns; got none")
         decimals = digits if isinstance(digits, dict) else dict.fromkeys(self.columns, digits)
+        decimals = {str(column): whole("digits", n, most=20) for column, n in decimals.items()}
         if self.rows and (unknown := decimals.keys() - set(self.columns)):
             raise ValueError(f"digits names {', '.join(sorted(unknown))}; the columns are {', '.join(self.columns)}")
         self._cells = [[_text(row.get(c), decimals.get(c, 2)) for c in self.columns] for row in self.rows]
@@ -76,22 +83,28 @@ class Table:
 table = Table  # what a chapter types: ll.table(rows)
 
 
-def _plain(value):
-    """A number of numpy or torch as Python's."""
+def plain(value):
+    """A number of numpy or torch as Python's; anything else as it is."""
     return value.item() if getattr(value, "shape", None) == () else value
 
 
+def _row(row):
+    if not isinstance(row, Mapping):
+        raise ValueError(f"a row of a table is a dict {{column: value}}; got {row!r}")
+    return row
+
+
 def _is_number(value):
-    return isinstance(_plain(value), Real) and not isinstance(_plain(value), bool)
+    return isinstance(plain(value), Real) and not isinstance(plain(value), bool)
 
 
 def _text(value, decimals):
-    value = _plain(value)
+    value = plain(value)
     if value is None:
         return "-"
     if _is_number(value):
-        return f"{value:,}" if isinstance(value, Integral) else f"{value:,.{decimals}f}"
-    return str(value)
+        return f"{value:,}" if isinstance(value, Integral) else f"{float(value):,.{decimals}f}"
+    return str(value).replace("\n", " ")  # of an array, for one: a row is a line
 
 
 def wrapped(text, width=WIDTH):

@@ -40,6 +40,15 @@ def pytest_configure_node(node):
     node.workerinput["standin"] = node.config.stash[standin]
 
 
+def pytest_ignore_collect(collection_path):
+    """A learner's own notebooks beside the chapters are none of the tests' business."""
+    from llcourse import paths
+    from llcourse.course import chapters
+
+    beside = collection_path.parent == paths.root() / "notebooks" and collection_path.suffix == ".ipynb"
+    return True if beside and collection_path.name not in chapters.FILES else None
+
+
 def pytest_itemcollected(item):
     if not isinstance(item, IPyNbCell):
         return

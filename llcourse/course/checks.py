@@ -1,19 +1,15 @@
 """What a learner calls: `check` an answer, ask for a `hint`, `reveal` the solution. All three only print."""
 
-import contextlib
 import dis
 import functools
 import linecache
-import random
 import traceback
 
-import numpy as np
-import torch
-
 from ..tables import wrapped
-from . import exercises, solutions
+from . import deadline, exercises, solutions, state
 from .exercises.plain import plain
 
+SECONDS = 120  # of a check: the longest takes 4 on one core
 _hints_given = {}
 
 
@@ -24,9 +20,9 @@ class _NotAttempted(Exception):
 def check(id, answer):
     """Print whether `answer` solves exercise `id`: PASS, not attempted, what is wrong, or where the code stopped.
 
-    id: "3.2", or the number 3.2.   answer: the learner's function, class or value. The random state and the gradient
-    mode stay as they were; inside, torch is seeded with 0 and gradients are on. Raises NoSuchExercise for an unknown id
-    and nothing else.
+    id: "3.2", or the number 3.2.   answer: the learner's function, class or value. The state of the process stays as it
+    was (see state.py); inside, torch is seeded with 0 and gradients are on. What runs for more than SECONDS is stopped.
+    Raises NoSuchExercise for an unknown id, KeyboardInterrupt for the stop button, and nothing else.
     """
     exercise = exercises.find(id)
     _print(f"{exercise.id}: {verdict(exercise, answer)}")
@@ -37,8 +33,16 @@ def verdict(exercise, answer):
     if answer is None or answer is Ellipsis:
         return "not attempted"
     try:
-        with _untouched_state():
-            told = exercise.check(_prepared(exercise, answer))
+        with state.kept(), deadline.within(SECONDS):
+            return _judged(exercise, answer)
+    except deadline.TimeUp as error:
+        return (f"not yet. After {SECONDS:g} seconds {_where(error) or 'the check'} was still running, and was "
+                "stopped: is there a loop that never ends?")
+
+
+def _judged(exercise, answer):
+    try:
+        told = exercise.check(_prepared(exercise, answer))
     except _NotAttempted:
         return "not attempted"
     except exercises.Wrong as wrong:
@@ -46,7 +50,9 @@ def verdict(exercise, answer):
     except NotImplementedError as error:  # PyTorch raises it too, for a module without forward
         *_, (raised_in, _) = traceback.walk_tb(error.__traceback__)
         return "not attempted" if _in_notebook(raised_in) else _crash(answer, error)
-    except Exception as error:
+    except (KeyboardInterrupt, deadline.TimeUp):
+        raise
+    except BaseException as error:  # SystemExit, GeneratorExit and what else a learner's code may raise
         return _crash(answer, error)
     return f"PASS, {told}" if told else "PASS"
 
@@ -69,8 +75,8 @@ def reveal(id):
 
 
 def _print(text):
-    """In lines that an output cell shows whole."""
-    print("\n".join(wrapped(text)))
+    """In lines that an output cell shows whole; half a character, of a learner's text, as its number."""
+    print("\n".join(wrapped(text.encode("utf-8", "backslashreplace").decode())))
 
 
 def _prepared(exercise, answer):
@@ -104,22 +110,21 @@ def _in_notebook(frame):
 
 def _crash(answer, error):
     """One line instead of a traceback: the learner's own line, or that the check could not use the answer."""
-    what = f"{type(error).__name__}: {error}"
+    what = f"{type(error).__name__}: {_text(error)}"
+    if where := _where(error):
+        return f"your code stopped at {where}: {what}"
+    return f"not yet. The check could not use your answer, a {type(answer).__name__}: {what}"
+
+
+def _where(error):
+    """The innermost line of the learner's own code that was running, or None."""
     own = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)
            if _in_notebook(frame)]
-    if not own:
-        return f"not yet. The check could not use your answer, a {type(answer).__name__}: {what}"
-    file, line = own[-1]
-    return f"your code stopped at line {line}, `{linecache.getline(file, line).strip()}`: {what}"
+    return f"line {own[-1][1]}, `{linecache.getline(*own[-1]).strip()}`" if own else None
 
 
-@contextlib.contextmanager
-def _untouched_state():
-    python, numpy = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())), torch.enable_grad():
-        torch.manual_seed(0)
-        try:
-            yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(numpy)
+def _text(error):
+    try:
+        return str(error)
+    except BaseException:  # of a learner's class
+        return "its text cannot be shown"

@@ -4,7 +4,7 @@ import json
 import os
 
 from .. import results
-from ..tables import Table
+from ..tables import Table, plain
 from . import session
 
 
@@ -12,11 +12,15 @@ def claim(text, value, over):
     """Print PASS if `value` > `over`, else the measured value and what it needs. Never raises on a number.
 
     text: a sentence that stays the same on every machine.   value: a number (NaN shows nothing).   over: the
-    threshold. A PASS prints no number, so that stored outputs compare everywhere. With LLCOURSE_CLAIMS naming a file
-    (`python -m llcourse run 03 --seeds 10` does that), one line of JSON is added to it.
+    threshold. Both may be of numpy or torch; anything but a number is a ValueError. A PASS prints no number, so that
+    stored outputs compare everywhere. With LLCOURSE_CLAIMS naming a file (`python -m llcourse run 03 --seeds 10` does
+    that), one line of JSON is added to it.
     """
-    value = float(value)
-    shown = value > over
+    try:
+        value, over = float(plain(value)), plain(over)
+        shown = bool(value > over)
+    except (TypeError, ValueError, RuntimeError, ArithmeticError):
+        raise ValueError(f"a claim compares two numbers; got {value!r} and {over!r}") from None
     print(f"PASS  {text}" if shown else f"NOT SHOWN HERE  {text}: measured {value:.2f}, needs more than {over}")
     if "LLCOURSE_CLAIMS" in os.environ:
         here = session.active

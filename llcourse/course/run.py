@@ -25,14 +25,14 @@ def main(args):
     failed = False
     try:
         found = chapters.find(args.chapter and args.chapter.zfill(2))
-        if args.inplace and args.seeds:
+        if args.inplace and args.seeds is not None:
             raise chapters.ChapterError("--inplace rewrites a notebook and --seeds records its claims: one at a time")
     except chapters.ChapterError as error:
         print(error, file=sys.stderr)
         return 1
     for number, path in found.items():
         try:
-            if args.seeds:
+            if args.seeds is not None:
                 record.record(number, path, args.seeds, args.jobs)
             else:
                 _execute(number, path, args.inplace)

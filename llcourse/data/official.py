@@ -60,8 +60,11 @@ def decode(image_set, root):
 
 
 def _dataset(image_set):
-    import torchvision.datasets
-
+    try:
+        import torchvision.datasets
+    except Exception as error:  # of another build than torch it raises whatever its loader says
+        raise DataError(f"torchvision, which checks and reads {image_set.title}, does not start ({error}); "
+                        "what to do says: python -m llcourse doctor") from error
     return getattr(torchvision.datasets, image_set.dataset)
 
 

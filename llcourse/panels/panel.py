@@ -4,13 +4,16 @@ import base64
 import html
 import io
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
 
 from .. import plots
+from ..arguments import whole
 from ..plots.style import LABEL
+from ..tables import plain
 
 PIXELS = 100  # CSS pixels an inch, as figures of the chapters are shown
 SHARP = 2  # pixels of the picture for each of them: screens have up to two
@@ -44,7 +47,8 @@ class Panel(widgets.VBox):
     picture: its Picture.   controls: {setting: an ipywidgets control}.
     Only values of traits change, so a notebook stores and compares the same output every time, and code can ask it:
     `panel.text_at(K=8)` is what a reader would see below the picture at K = 8, and leaves the panel where it is;
-    `panel.set(K=8)` moves the controls; `panel.png` holds the picture shown.
+    `panel.set(K=8)` moves the controls; `panel.png` holds the picture shown. A value that the control does not take is
+    a ValueError.
     """
 
     def __init__(self, draw, say, picture, /, **controls):
@@ -65,20 +69,30 @@ class Panel(widgets.VBox):
 
     def set(self, **settings):
         """Move controls as a reader would; returns the text then shown."""
-        for name, value in settings.items():
+        for name, value in self._with(settings).items():
             self.controls[name].value = value
         return self.text.value
 
     def text_at(self, **settings):
         """The text at other settings than those shown. The panel stays where it is."""
-        return self.say(**{**self.settings, **settings})
+        return self.say(**self._with(settings))
+
+    def _with(self, settings):
+        """The panel's settings, these in place of its own."""
+        if not isinstance(settings, Mapping):
+            raise ValueError(f"settings are a dict such as {{'K': 4}}; got {settings!r}")
+        if unknown := settings.keys() - self.controls.keys():  # as Python says of keywords
+            raise TypeError(f"this panel has the controls {', '.join(self.controls)}; got {', '.join(unknown)}")
+        return self.settings | {name: _taken(name, self.controls[name], value) for name, value in settings.items()}
 
     def strip(self, *several):
         """A static Figure of several settings, for readers without a kernel. several: dicts of settings.
 
         Each picture has a title of what differs; what they share stands above them all.
         """
-        chosen = [{**self.settings, **settings} for settings in several]
+        if not several:
+            raise ValueError("a strip shows several settings, each a dict such as {'K': 4}; got none")
+        chosen = [self._with(settings) for settings in several]
         shared = {name: value for name, value in chosen[0].items() if all(s[name] == value for s in chosen)}
         figure, every = self.picture.subplots(len(chosen))
         for axes, settings in zip(every, chosen):
@@ -106,6 +120,16 @@ class Panel(widgets.VBox):
 
     def __repr__(self):
         return f"Panel({', '.join(f'{name}={value!r}' for name, value in self.settings.items())})"
+
+
+def _taken(name, control, value):
+    """`value` as the control has it."""
+    if not hasattr(control, "options"):
+        return whole(name, value, control.min, control.max)
+    for option in control.options if isinstance(plain(value), (str, int, float)) else ():
+        if plain(value) == option:
+            return option
+    raise ValueError(f"{name} is {value!r}; it is one of {', '.join(map(str, control.options))}")
 
 
 def _names(settings):

@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 
 from ..reach import crossed
+from .given import entries, matrix, text
 from .style import SMALL, TITLE, module_colours
 
 
@@ -11,13 +12,14 @@ def chains(methods):
 
     methods: {title: K x K reach matrix}. A dashed line is a border that no gradient crosses.
     """
+    methods = {title: matrix(R) for title, R in entries(methods).items()}
     losses = [[i for i in range(len(R)) if R[i].any()] for R in methods.values()]
     figure, axes = plt.subplots(len(methods), 1, figsize=(7, sum(0.9 + 0.3 * len(rows) for rows in losses)),
                                 squeeze=False, gridspec_kw={"height_ratios": [3 + len(rows) for rows in losses]},
                                 layout="constrained")
     for ax, (title, R), rows in zip(axes[:, 0], methods.items(), losses):
         draw_chain(ax, R, rows)
-        ax.set_title(title, fontsize=TITLE, loc="left")
+        ax.set_title(text(title), fontsize=TITLE, loc="left")
     return figure
 
 

@@ -1,13 +1,15 @@
 """What quality costs: points of several methods, and the Pareto front that they leave."""
 
+import math
 from itertools import cycle
 
 import matplotlib.pyplot as plt
 from matplotlib.ticker import LogLocator, StrMethodFormatter
 
 from .. import data
+from ..arguments import number
 from ..fronts import front
-from .results import refuse_nothing
+from .given import entries, label, numbers
 from .style import MARKERS, colours, ground, legend, named, stamped
 
 
@@ -16,8 +18,8 @@ def fronts(costs, quality="test accuracy (%)"):
 
     The stairs are the front: at every cost the best that it buys, whatever the method; its points stand out.
     """
-    refuse_nothing(costs)
-    figure, every = plt.subplots(1, len(costs), figsize=(9, 3.4), sharey=True, squeeze=False, layout="constrained")
+    figure, every = plt.subplots(1, len(entries(costs)), figsize=(9, 3.4), sharey=True, squeeze=False,
+                                 layout="constrained")
     for axes, (cost, methods) in zip(every.flat, costs.items()):
         draw_front(axes, methods)
         named(axes, cost, quality)
@@ -28,15 +30,16 @@ def fronts(costs, quality="test accuracy (%)"):
 
 def draw_front(axes, methods):
     """Draw {method: [(cost, quality), ...]} on an Axes, costs doubling from mark to mark, with the front as stairs."""
+    methods = {name: [_point(name, point) for point in several] for name, several in entries(methods).items()}
     points = {(name, n): point for name, several in methods.items() for n, point in enumerate(several)}
-    best = front(points)
+    best = front(entries(points))
     axes.set_xscale("log", base=2)
     for (name, several), marker, colour in zip(methods.items(), cycle(MARKERS), colours()):
         for n, (x, y) in enumerate(several):
             on = (name, n) in best
             axes.scatter(x, y, s=60 if on else 26, marker=marker, color=colour if on else "white",
                          edgecolor="0.15" if on else colour, linewidth=0.8 if on else 1.2, zorder=3)
-        axes.scatter([], [], s=40, marker=marker, color=colour, edgecolor="0.15", linewidth=0.8, label=name)
+        axes.scatter([], [], s=40, marker=marker, color=colour, edgecolor="0.15", linewidth=0.8, label=label(name))
     stairs = [points[key] for key in best]
     axes.step(*zip(*stairs, (axes.get_xlim()[1], stairs[-1][1])), where="post", color="0.35", linewidth=1.4,
               label="front", zorder=2)
@@ -44,3 +47,8 @@ def draw_front(axes, methods):
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.minorticks_off()
     ground(axes, "both")
+
+
+def _point(name, point):
+    cost, quality = numbers(name, point, 2)
+    return number(f"a cost of {name!r}", cost, above=0), number(f"a quality of {name!r}", quality, least=-math.inf)

@@ -4,7 +4,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 
-from ..reach import METHODS
+from ..arguments import number
+from ..reach import METHODS, ReachError
+from . import given
 from .style import LABEL, LEAST, SMALL, TITLE, ground, named
 
 WIDE = 4  # matrices in a row
@@ -15,6 +17,9 @@ def draw_matrix(axes, R, title="", column="module", declared=None):
 
     column: what a column is, as reach.Method says it.
     """
+    R, declared = given.matrix(R), None if declared is None else given.matrix(declared)
+    if declared is not None and declared.shape != R.shape:
+        raise ReachError(f"declared is a matrix of shape {declared.shape} and measured one of {R.shape}")
     rows, K = R.shape
     axes.imshow(R, cmap="Blues", vmin=0, vmax=1.6, aspect="equal")
     size = SMALL if rows <= 6 else LEAST
@@ -47,27 +52,33 @@ def matrix(R):
 
 def reach(declared, measured, title=""):
     """A declared matrix beside a MeasuredReach; entries that differ stand out in red, in a frame."""
-    declared = np.asarray(declared)
     figure, (left, right) = plt.subplots(1, 2, figsize=(5.6, 3.3 if title else 2.8), layout="constrained")
     draw_matrix(left, declared, "declared")
-    draw_matrix(right, measured.matrix, "measured by autograd", declared=declared)
+    draw_matrix(right, _measured(measured), "measured by autograd", declared=declared)
     if title:
-        figure.suptitle(title, fontsize=TITLE)
+        figure.suptitle(given.text(title), fontsize=TITLE)
     return figure  # a property of the code, not of the images: no stand-in stamp
 
 
 def reaches(pairs, width=2.9, column="module"):
     """Several such pairs as one figure, the declared above the measured. pairs: {title: (declared, MeasuredReach)};
     width: of each, in inches; column: what a column is."""
-    figure, axes = plt.subplots(2, len(pairs), figsize=(width * len(pairs), 2 * width - 0.6), squeeze=False,
-                                layout="constrained")
+    width = number("width", width, least=1, most=20)
+    pairs = {title: given.pair(title, pair) for title, pair in given.entries(pairs).items()}
+    figure, axes = plt.subplots(2, len(pairs), figsize=(width * len(pairs), 2 * width - 0.6),
+                                squeeze=False, layout="constrained")
     for (title, (declared, measured)), (above, below) in zip(pairs.items(), axes.T):
-        declared = np.asarray(declared)
         draw_matrix(above, declared, title, column)
-        draw_matrix(below, measured.matrix, column=column, declared=declared)
+        draw_matrix(below, _measured(measured), column=column, declared=declared)
     axes[0, 0].set_ylabel("declared\n\nloss", fontsize=LABEL)
     axes[1, 0].set_ylabel("measured by autograd\n\nloss", fontsize=LABEL)
     return figure
+
+
+def _measured(measured):
+    if not hasattr(measured, "matrix"):
+        raise ReachError(f"measured is what measure.reach returns; got {measured!r}")
+    return measured.matrix
 
 
 def methods(K=4):

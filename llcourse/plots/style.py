@@ -4,6 +4,8 @@ from itertools import cycle
 
 import seaborn as sns
 
+from .given import text
+
 TITLE, LABEL, SMALL = 11, 11, 10  # points: titles; names of axes; ticks, legends and values
 LEAST = 8.5  # values in cells and bars that have no room for more: below 8, half size cannot be read
 
@@ -26,9 +28,9 @@ def colours():
 
 def named(axes, x="", y="", title="", left=False):
     """Name an Axes and what stands along it, all in the sizes of the course."""
-    axes.set_xlabel(x, fontsize=LABEL)
-    axes.set_ylabel(y, fontsize=LABEL)
-    axes.set_title(title, fontsize=TITLE, loc="left" if left else "center")
+    axes.set_xlabel(text(x), fontsize=LABEL)
+    axes.set_ylabel(text(y), fontsize=LABEL)
+    axes.set_title(text(title), fontsize=TITLE, loc="left" if left else "center")
     axes.tick_params(labelsize=SMALL)
 
 

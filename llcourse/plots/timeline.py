@@ -6,6 +6,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 
+from ..arguments import number, whole
+from ..timeline import Task
+from .given import entries, several_of
 from .style import LEAST, SMALL, ground, legend, named, room
 
 HUES = 8
@@ -25,6 +28,10 @@ TICKS = "tick (one module's turn)"
 
 def timeline(schedules, K, until=None):
     """Gantt charts, one above the other. schedules: {title: list of timeline.Task}; until: cut the time axis there."""
+    K, until = whole("K", K, least=1), None if until is None else number("until", until, above=0)
+    schedules = {title: several_of(Task, title, tasks) for title, tasks in entries(schedules).items()}
+    if not any(schedules.values()):
+        raise ValueError("no task to draw: every schedule is empty")
     span = until or max(task.end for tasks in schedules.values() for task in tasks)
     figure, axes = plt.subplots(len(schedules), 1, figsize=(8, 0.9 + (0.35 * K + 0.35) * len(schedules)), sharex=True,
                                 squeeze=False, layout="constrained")

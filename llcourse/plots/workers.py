@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import seaborn as sns
 
+from .given import text
 from .style import HATCHES, LEAST, ground
 
 
@@ -29,6 +30,6 @@ def draw_workers(axes, rows, whole):
                       bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
     _, _, m, h = rows[largest]
     axes.add_patch(plt.Rectangle((0, largest - 0.4), m + h, 0.8, fill=False, color="crimson", linewidth=2, zorder=3))
-    axes.set_yticks(range(len(rows)), [name for name, *_ in rows])
+    axes.set_yticks(range(len(rows)), [text(name) for name, *_ in rows])
     axes.set(xlim=(0, 1.17 * whole), ylim=(len(rows) - 0.4, -0.6))
     ground(axes)

@@ -38,6 +38,6 @@ def named(pipeline):
     """The Pipeline of this name, or `pipeline` itself if it is one."""
     if isinstance(pipeline, Pipeline):
         return pipeline
-    if pipeline not in PIPELINES:
+    if not isinstance(pipeline, str) or pipeline not in PIPELINES:
         raise ValueError(f"no pipeline is called {pipeline!r}; there are {', '.join(PIPELINES)}")
     return PIPELINES[pipeline]

@@ -4,6 +4,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..arguments import number, several
+from ..tables import plain
+
 
 @dataclass(frozen=True)
 class Times:
@@ -29,17 +32,19 @@ class Times:
 
     def __post_init__(self):
         for name in ("head", "forward", "vjp", "weight", "slowdown", "sizes"):
-            given = getattr(self, name)
-            every = list(given) if isinstance(given, Sequence) else [given] * self.workers
-            if name == "head" and not isinstance(given, Sequence):
-                every[-1] = 0
-            if len(every) != self.workers or not all(0 <= one < math.inf for one in every):
+            given = plain(getattr(self, name))
+            alike = not hasattr(given, "__iter__") or isinstance(given, str)
+            every = [given] * self.workers if alike else several(name, given)
+            if len(every) != self.workers:
                 raise ValueError(f"{name} is a number from 0 on, or one for each of {self.workers} workers; "
                                  f"got {given}")
+            every = [number(name, one) for one in every]
+            if name == "head" and alike:
+                every[-1] = 0
             object.__setattr__(self, name, tuple(every))
-        if not 0 <= self.latency < math.inf or not self.bandwidth > 0:
-            raise ValueError(f"a latency is a number from 0 on, a bandwidth one above 0; "
-                             f"got {self.latency} and {self.bandwidth}")
+        object.__setattr__(self, "latency", number("latency", self.latency))
+        if plain(self.bandwidth) != math.inf:
+            object.__setattr__(self, "bandwidth", number("bandwidth", self.bandwidth, above=0))
 
     def of(self, worker, *kinds):
         """How long the worker takes for these, one after the other: names of the fields above."""

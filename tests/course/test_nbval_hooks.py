@@ -84,3 +84,10 @@ def test_broken_images_are_compared_and_so_fail(monkeypatch):
 
     monkeypatch.setattr(results, "image_source", broken)
     assert nbval_hooks.only_standin() is False
+
+
+def test_only_chapters_are_tests(tmp_path):
+    notebooks = paths.root() / "notebooks"
+    assert nbval_hooks.pytest_ignore_collect(notebooks / "00_start_here_mine.ipynb")
+    for path in (notebooks / "00_start_here.ipynb", tmp_path / "01_raises.ipynb", notebooks):
+        assert nbval_hooks.pytest_ignore_collect(path) is None

@@ -24,6 +24,7 @@ open(os.environ["LLCOURSE_CLAIMS"], "a").write(json.dumps({"text": "A", "value":
 def checkout(tmp_path, monkeypatch, make_notebook):
     """A checkout in a temporary folder; returns a function that adds a chapter to it."""
     monkeypatch.setattr(paths, "root", lambda: tmp_path)
+    monkeypatch.setattr(chapters, "FILES", ("03_small.ipynb",))
     monkeypatch.setattr(results, "image_source", lambda: Source("imagefolder", "here", "ab" * 32))
     monkeypatch.chdir(tmp_path)
     return lambda *cells, name="03_small.ipynb": make_notebook(*cells, name=name, folder=tmp_path / "notebooks")
@@ -63,6 +64,21 @@ def test_a_stop_names_the_cell_and_keeps_the_committed_notebook(checkout, tmp_pa
     assert "03_small.ipynb stopped in code cell 2 (id split)" in said and "ZeroDivisionError: division by zero" in said
     assert path.read_bytes() == before
     assert outputs(tmp_path / "executed" / "03_small.ipynb") == ["1\n"]
+
+
+def test_a_notebook_beside_the_chapter_is_none(checkout, tmp_path):
+    path, own = checkout("print(1)"), checkout("print(2)", name="03_small_mine.ipynb")
+    before = own.read_bytes()
+    assert chapters.find() == {"03": path}
+    assert main(["run", "--inplace"]) == 0
+    assert outputs(path) == ["1\n"] and own.read_bytes() == before and not (tmp_path / "executed").exists()
+
+
+def test_no_seeds_are_an_error_and_not_a_run_without_them(checkout, capsys):
+    path = checkout("print(1)")
+    for seeds in ("0", "-1"):
+        assert main(["run", "03", "--seeds", seeds]) == 1
+        assert f"at least 2 seeds, and 1 job; got {seeds} and 1" in capsys.readouterr().err and not outputs(path)
 
 
 def test_unknown_chapter_and_options_that_exclude_each_other(checkout, capsys):

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from llcourse import paths
+from llcourse.course import chapters
 from tests.guards.links import broken_links
 
 REGISTRY = re.compile(r"pypi\.(?:org|python)|files\.pythonhosted|download\.pytorch"
@@ -14,9 +15,9 @@ REGISTRY = re.compile(r"pypi\.(?:org|python)|files\.pythonhosted|download\.pytor
 MACHINE = re.compile(r"(?<![\w.:/~$}])/(?:work|tmp|opt|root|home|Users)/\w")
 
 
-def files():
-    """Tracked files, and new ones that git does not ignore."""
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=paths.root(),
+def files(which="-co"):
+    """Tracked files, and new ones that git does not ignore; -c: tracked files alone."""
+    listed = subprocess.run(["git", "ls-files", which, "--exclude-standard"], cwd=paths.root(),
                             capture_output=True, text=True)
     if listed.returncode:
         pytest.skip("not a git checkout: what belongs to the project cannot be told from what does not")
@@ -46,3 +47,7 @@ def test_markdown_links_resolve():
 
 def test_no_images_of_a_data_set_are_kept():
     assert not [path.name for path in files() if path.suffix in (".jpg", ".jpeg", ".npy", ".gz", ".tar", ".bin")]
+
+
+def test_every_notebook_of_the_repository_is_a_chapter():
+    assert sorted(path.name for path in files("-c") if path.suffix == ".ipynb") == sorted(chapters.FILES)
