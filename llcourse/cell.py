@@ -24,7 +24,7 @@ class Cell:
         """
         with torch.set_grad_enabled(sends is not None):
             leaves = {s: x.detach().requires_grad_(s in (sends or ())) for s, x in inputs.items()}
-            return Graph(self, leaves, called(f"module {self.number}", self.module, *leaves.values()))
+            return Graph(self, leaves, tensor_of(f"module {self.number}", self.module, *leaves.values()))
 
     def logits(self, outputs, wants):
         """The head's logits on leaves of `outputs`, {cell: tensor}, and these leaves.
@@ -32,7 +32,7 @@ class Cell:
         wants: the cells at which a gradient is asked for.
         """
         leaves = {j: h.detach().requires_grad_(j in wants) for j, h in outputs.items()}
-        return called(f"head {self.number}", self.head, *leaves.values()), leaves
+        return tensor_of(f"head {self.number}", self.head, *leaves.values()), leaves
 
     def loss(self, logits, leaves, image, y, peers):
         """The objective's value: a scalar with its graph. ValueError if it is not one, or no parameter is behind it."""
@@ -104,7 +104,7 @@ def taken(leaf):
     return gradient
 
 
-def called(name, f, *tensors):
+def tensor_of(name, f, *tensors):
     """f(*tensors). ValueError if it writes to one of them, or gives anything but one tensor."""
     with untouched(name, *tensors):
         out = f(*tensors)

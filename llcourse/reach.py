@@ -30,21 +30,12 @@ def check(matrix, wiring=None):
     >>> check([[1, 0], [1, 1]]).tolist()
     [[1, 0], [1, 1]]
     """
-    try:
-        R = np.asarray(matrix)
-    except (TypeError, ValueError, RuntimeError) as error:  # ragged lists, tensors with a gradient or on a GPU
-        raise ReachError(f"a reach is a matrix of plain numbers, a row a loss and a column a module; got {matrix!r} "
-                         f"({error})") from error
-    if R.ndim != 2 or R.shape[0] < R.shape[1] or R.shape[1] == 0:
-        raise ReachError(f"a reach has a row a loss and a column a module, at least 1 x 1; got shape {R.shape}")
+    R = _matrix(matrix)
     if wiring is None:
         wiring = wirings.chain(R.shape[1], losses=R.shape[0])
     if R.shape != (shape := (len(wiring.heads), len(wiring.cells))):
         raise ReachError(f"this network has K = {shape[1]} modules and {shape[0]} losses; "
                          f"got a reach of shape {R.shape}")
-    if strange := [entry for entry in R.ravel().tolist() if not _is_0_or_1(entry)]:
-        raise ReachError(f"a reach holds 0 and 1 only; got {strange}")
-    R = R.astype(int)
     for i, j in np.argwhere(R):
         if i < j:
             raise ReachError(f"a reach is lower triangular: loss {i + 1} comes before module {j + 1} "
@@ -60,6 +51,20 @@ def check(matrix, wiring=None):
         raise ReachError(f"no loss reaches module {empty[0] + 1}: it would never learn; "
                          f"put a 1 into column {empty[0] + 1}")
     return R
+
+
+def _matrix(given):
+    """As an integer array with at least as many rows as columns, of 0 and 1; else a ReachError."""
+    try:
+        R = np.asarray(given)
+    except (TypeError, ValueError, RuntimeError) as error:  # ragged lists, tensors with a gradient or on a GPU
+        raise ReachError(f"a reach is a matrix of plain numbers, a row a loss and a column a module; got {given!r} "
+                         f"({error})") from error
+    if R.ndim != 2 or R.shape[0] < R.shape[1] or R.shape[1] == 0:
+        raise ReachError(f"a reach has a row a loss and a column a module, at least 1 x 1; got shape {R.shape}")
+    if strange := [entry for entry in R.ravel().tolist() if not _is_0_or_1(entry)]:
+        raise ReachError(f"a reach holds 0 and 1 only; got {strange}")
+    return R.astype(int)
 
 
 def _is_0_or_1(entry):
@@ -182,7 +187,7 @@ def crossed(R, wiring=None):
     >>> crossed(chunked(4, 2)).tolist()
     [True, False, True, False]
     """
-    R = np.asarray(R)
+    R = _matrix(R)
     wiring = wirings.chain(R.shape[1], losses=R.shape[0]) if wiring is None else wiring
     down = np.zeros(R.shape[1], bool)
     for i in range(len(R)):
@@ -197,6 +202,6 @@ def called(R):
     >>> called(interlocking(4, 2))
     'Interlocking, 2-wise'
     """
-    R = np.asarray(R)
+    R = _matrix(R)
     same = (name for name, method in METHODS.items() if np.array_equal(method(R.shape[1]), R))
     return next(same, "a reach of its own")

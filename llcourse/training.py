@@ -99,7 +99,7 @@ class Run:
         try:
             with progress(total=sum(ticks), initial=sum(ticks[: len(rows)]), unit="batch",
                           slow=SLOW if alike else "",  # other steps may cost more by themselves
-                          label=label or f"{reach.called(self.net.reach)}, K = {self.net.K}") as bar:
+                          label=f"{reach.called(self.net.reach)}, K = {self.net.K}" if label is None else label) as bar:
                 while len(rows) < self.epochs:
                     standing.refuse_redeclared(self)
                     rows.append(epoch(self, bar, stop))

@@ -5,7 +5,7 @@ from collections import defaultdict
 import torch
 
 from .borders import Sample
-from .cell import called, taken, untouched
+from .cell import taken, tensor_of, untouched
 from .wiring import IMAGE
 
 NO_IMAGE = "and the border that holds its batches keeps none: ReplayBuffer(M, images=True)"
@@ -32,19 +32,19 @@ class Walk:
         j = step.cell
         with self.net.autocast():
             inputs = [self.x if s == IMAGE else self.crossed(s, self.outputs[s]) for s in self.net.wiring.cells[j]]
-            self.outputs[j] = called(f"module {j + 1}", self.net.body[j], *inputs)
+            self.outputs[j] = tensor_of(f"module {j + 1}", self.net.body[j], *inputs)
 
     def losses(self, step):
         with self.net.autocast():
             for i in step.losses:
                 read = [self.outputs[j] for j in self.net.wiring.heads[i]]
-                self.logits[i] = called(f"head {i + 1}", self.net.heads[i], *read)
+                self.logits[i] = tensor_of(f"head {i + 1}", self.net.heads[i], *read)
 
     def crossed(self, s, h):
         """What the border above cell s makes of its features: once a batch, however many cells read it."""
         if s not in self.given:
             border = self.net.borders[s]
-            self.given[s] = h if border is None else called(f"border {s + 1}", border, h)
+            self.given[s] = h if border is None else tensor_of(f"border {s + 1}", border, h)
         return self.given[s]
 
     def forget(self, step):

@@ -91,7 +91,7 @@ class Network(nn.Module):
             if objective != "cross-entropy":
                 raise ValueError(f"groups have cross-entropy and diversity; objective is {objective!r}")
             return self._in_groups(ends, groups, head, reach, share, diversity)
-        if (share, diversity) != (1.0, "none"):
+        if share != 1 or not isinstance(diversity, str) or diversity != "none":
             raise ValueError(f"share and diversity are between groups, and groups is 1; got {share} and {diversity!r}")
         body = [nn.Sequential(*self.blocks[start:end]) for start, end in zip([0, *ends], ends)]
         shape, auxiliary, local = self.shape, [], []

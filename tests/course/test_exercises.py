@@ -190,7 +190,7 @@ def test_the_workers_of_the_last_exercise_compute_what_the_package_counts(share)
     with torch.device("meta"):
         whole = networks.resnet(20)
         for K, G in ((1, 1), (4, 1), (1, 2), (8, 4)):
-            net = whole.cut(K, head=fitting.HEAD, groups=G, share=share)
+            net = whole.cut(K, head=fitting.HEAD, groups=G, share=share if G > 1 else 1.0)  # one has none to share with
             counted = [(body.macs, head.macs) for body, head in llcourse.cost.modules(net, whole.shape)]
             assert fitting.costs(K, G, share) == counted
 

@@ -225,7 +225,7 @@ def test_the_pipeline_panel_says_what_formulas_say():
     assert panel.text_at(N=8) == panel.text_at(N=4)  # no window is wider than the network
 
 
-@pytest.mark.parametrize("K, G, share, head", [(1, 1, 1, "1c2f"), (8, 1, 0, "mlp"), (4, 2, 0.5, "1c2f"),
+@pytest.mark.parametrize("K, G, share, head", [(1, 1, 1, "1c2f"), (8, 1, 1, "mlp"), (4, 2, 0.5, "1c2f"),
                                                (8, 8, 1, "linear"), (2, 4, 0, "cnn"), (1, 8, 0.5, "mlp-sr")])
 def test_a_grid_counted_part_by_part_is_what_the_network_costs(K, G, share, head):
     with torch.device("meta"):
