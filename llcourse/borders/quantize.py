@@ -1,5 +1,7 @@
 """Online vector quantisation: a codebook that learns from the features that pass."""
 
+from contextlib import nullcontext
+
 import torch
 
 from ..arguments import number, whole
@@ -139,7 +141,8 @@ def nearest(pixels, codebook):
     bias = -codebook.square().sum(-1).unsqueeze(1) / 2
     across, rows = codebook.transpose(1, 2), max(1, SCORES // (codebook.shape[0] * codebook.shape[1]))
     indices = torch.empty(pixels.shape[:2], dtype=torch.long, device=pixels.device)
-    with torch.autocast(pixels.device.type, enabled=False):
+    device = pixels.device.type
+    with torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext():
         for block, out in zip(pixels.split(rows), indices.split(rows)):
             out.copy_(_argmax(torch.baddbmm(bias, block.transpose(0, 1), across)).T)
     return indices
