@@ -13,6 +13,12 @@ def channels_last(net):
     return net
 
 
+def repeats(net):
+    """Whether every step of `net` is the same work on the same memory, so that one can be captured: no border holds
+    batches, or has a buffer that only the first batch shapes."""
+    return not any(border is not None and (border.holds or border.shaped_by_batch) for border in net.borders)
+
+
 class EagerStep:
     """The gradients of `net.backward`, then one step of the recipe's optimizer, kernel by kernel.
 
@@ -59,7 +65,7 @@ class FastStep(EagerStep):
 
     def __init__(self, net, recipe, compiled=True):
         super().__init__(net, recipe)
-        if any(border is not None and (border.holds or border.shaped_by_batch) for border in net.borders):
+        if not repeats(net):
             raise ValueError("a border that holds batches, or has a buffer that only the first batch shapes, works "
                              "step by step: train without fast=True")
         self.shape, self.graphs, self.fast = None, {}, net

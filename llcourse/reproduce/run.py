@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 import torch
 
-from .. import data, groups, interrupts, measure, memory, paths, results
+from .. import data, groups, interrupts, measure, memory, paths, results, steps
 from ..epoch import wake
 from ..timing import round_robin
 from ..training import Run
@@ -79,9 +79,10 @@ def execute(job):
 def prepare(job, suite, configuration, images):
     """The Run of a job: the seed sets the weights and the order of batches."""
     torch.manual_seed(job.seed)
-    return Run(suite.make(configuration), images, suite.epochs_of_a_phase(configuration, job.epochs),
+    net = suite.make(configuration)
+    return Run(net, images, suite.epochs_of_a_phase(configuration, job.epochs),
                schedule=configuration.schedule, recipe=suite.recipe, seed=job.seed,
-               fast=torch.device(job.device).type == "cuda")
+               fast=torch.device(job.device).type == "cuda" and steps.repeats(net))
 
 
 def seconds_left(run):
@@ -96,8 +97,8 @@ def seconds_left(run):
                 if epochs:
                     wake(run, phase.frozen)
                     turns = Counter(phase.steps(run.steps_per_epoch, torch.Generator().manual_seed(0)))
-                    steps = [lambda losses=losses: run.step(x, y, still, losses) for losses in turns if losses]
-                    each = round_robin(steps, 4, run.device)
+                    kinds = [lambda losses=losses: run.step(x, y, still, losses) for losses in turns if losses]
+                    each = round_robin(kinds, 4, run.device)
                     seconds += epochs * sum(n * one for n, one in zip((turns[t] for t in turns if t), each))
         finally:
             wake(run)
