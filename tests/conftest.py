@@ -1,9 +1,7 @@
 """Shared by all tests: small notebooks made on the spot, and a small image set that can be learnt."""
 
-import nbformat
 import pytest
 import torch
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from llcourse.data import Images, Source
 
@@ -18,6 +16,8 @@ def one_thread():
 def make_notebook(tmp_path):
     """make_notebook(*cells, name=...) writes a notebook and returns its path. A text is a code cell; cells pass
     through."""
+    import nbformat  # late: tests of steps also run on a GPU's machine, where there is no Jupyter
+    from nbformat.v4 import new_code_cell, new_notebook
 
     def make(*cells, name="03_small.ipynb", folder=tmp_path):
         made = [new_code_cell(cell) if isinstance(cell, str) else cell for cell in cells]
@@ -32,6 +32,8 @@ def make_notebook(tmp_path):
 
 @pytest.fixture
 def text_cell():
+    from nbformat.v4 import new_markdown_cell
+
     return new_markdown_cell
 
 

@@ -43,7 +43,10 @@ class SharedConv2d(nn.Module):
         self.weight = nn.Parameter(torch.cat([layer.weight.detach() for layer in several]))
 
     def forward(self, h):
-        return _OwnersOnly.apply(h, self.weight, self.stride, self.padding, self.G)
+        weight, device = self.weight, h.device.type
+        if torch.is_autocast_enabled(device):  # which looks into no backward of our own: it needs both in one dtype
+            h, weight = (t.to(torch.get_autocast_dtype(device)) for t in (h, weight))
+        return _OwnersOnly.apply(h, weight, self.stride, self.padding, self.G)
 
     def extra_repr(self):
         return f"{self.weight.shape[1]} -> {self.G} x {len(self.weight) // self.G}, stride={self.stride}"

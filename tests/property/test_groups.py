@@ -232,6 +232,23 @@ def test_shared_convolutions_give_gradients_to_owners_alone(stride, G):
     assert torch.allclose(shared.weight.grad, torch.cat([layer.weight.grad for layer in several]), atol=1e-10)
 
 
+def test_under_autocast_every_convolution_is_of_one_dtype():
+    """Going back, too: on a GPU another is refused."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Dtypes(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            if "convolution" in str(function):
+                seen.append({t.dtype for t in args if isinstance(t, torch.Tensor)})
+            return function(*args, **(kwargs or {}))
+
+    seen, net = [], grouped(2, 2, "1c2f").float()
+    net.precision, (x, y) = torch.bfloat16, batch()
+    with Dtypes():
+        net.backward(x.float(), y)
+    assert len(seen) > 20 and all(dtypes == {torch.bfloat16} for dtypes in seen)
+
+
 def test_diversity_by_hand():
     logits = torch.tensor([[[9.0, 1.0, 0.0], [9.0, 0.0, 1.0]]]).double()  # true class 0: the wrong ones e : 1 and 1 : e
     e = torch.tensor(1.0).double().exp()

@@ -429,6 +429,21 @@ def test_captured_steps_compute_what_eager_steps_do(images, R, recipe, compiled)
     assert all(torch.allclose(p, q, atol=1e-4) for p, q in zip(nets[0].parameters(), nets[1].parameters()))
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="steps are captured on a GPU, and there is none")
+@pytest.mark.parametrize("compiled", [False, True], ids=["captured", "compiled and captured"])
+@pytest.mark.parametrize("precision, near", [(None, 1e-3), (torch.bfloat16, 0.02)], ids=["float32", "bfloat16"])
+def test_captured_steps_of_groups_compute_what_eager_steps_do(images, precision, near, compiled):
+    x, y = (tensor.cuda() for tensor in next(images.test_batches(24)))
+    values = []
+    for make in (EagerStep, partial(FastStep, compiled=compiled)):
+        torch.manual_seed(0)
+        net = networks.resnet(8, width=8, classes=4, shape=(3, 16, 16)).cut(2, "1c2f", groups=2, diversity="paper")
+        net.cuda().precision = precision
+        step = make(net, PLAIN)
+        values.append([v.item() for _ in range(5) for v in step(x, y, [PLAIN.lr] * len(net.heads), net.losses).values()])
+    assert values[1] == pytest.approx(values[0], rel=near)
+
+
 def test_seconds_left_are_measured_and_leave_no_trace(images):
     run, untouched = Run(network(), images, 4, recipe=PLAIN), network()
     whole = seconds_left(run)
