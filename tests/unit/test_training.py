@@ -439,8 +439,8 @@ def test_captured_steps_of_groups_compute_what_eager_steps_do(images, precision,
         torch.manual_seed(0)
         net = networks.resnet(8, width=8, classes=4, shape=(3, 16, 16)).cut(2, "1c2f", groups=2, diversity="paper")
         net.cuda().precision = precision
-        step = make(net, PLAIN)
-        values.append([v.item() for _ in range(5) for v in step(x, y, [PLAIN.lr] * len(net.heads), net.losses).values()])
+        step, lrs = make(net, PLAIN), [PLAIN.lr] * len(net.heads)
+        values.append([v.item() for _ in range(5) for v in step(x, y, lrs, net.losses).values()])
     assert values[1] == pytest.approx(values[0], rel=near)
 
 
