@@ -123,14 +123,14 @@ def main(args):
         row = pipeline_row()
         print(json.dumps(row) if args.json else "\n".join(f"{key:<28}{value}" for key, value in row.items()))
         return 0
+    on_gpu = torch.device(args.device).type == "cuda"
+    batch = args.batch or (1024 if on_gpu else 128)
     if args.what == "groups":
         from .groups import benchmark
 
-        rows = benchmark.rows(args.device, args.batch or 128, args.rounds)
+        rows = benchmark.rows(args.device, batch, args.rounds)
         print(json.dumps(rows) if args.json else benchmark.table(rows, "time over that of a dense convolution"))
         return 0
-    on_gpu = torch.device(args.device).type == "cuda"
-    batch = args.batch or (1024 if on_gpu else 128)
     rows = step_rows(args.device, args.depth, batch, args.rounds)
     where = torch.cuda.get_device_name(args.device) if on_gpu else f"{torch.get_num_threads()} threads, float32"
     print(json.dumps(rows) if args.json else
