@@ -17,7 +17,8 @@ class _OwnersOnly(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, gradient):
-        (h, weight), (stride, padding, G) = ctx.saved_tensors, ctx.settings
+        h, weight = (t.to(gradient.dtype) for t in ctx.saved_tensors)  # under autocast the output had another dtype
+        stride, padding, G = ctx.settings
         back = torch.ops.aten.convolution_backward
         shared = None, stride, padding, (1, 1), False, (0, 0)
         for_h = for_weight = None
@@ -43,10 +44,7 @@ class SharedConv2d(nn.Module):
         self.weight = nn.Parameter(torch.cat([layer.weight.detach() for layer in several]))
 
     def forward(self, h):
-        weight, device = self.weight, h.device.type
-        if torch.is_autocast_enabled(device):  # which looks into no backward of our own: it needs both in one dtype
-            h, weight = (t.to(torch.get_autocast_dtype(device)) for t in (h, weight))
-        return _OwnersOnly.apply(h, weight, self.stride, self.padding, self.G)
+        return _OwnersOnly.apply(h, self.weight, self.stride, self.padding, self.G)
 
     def extra_repr(self):
         return f"{self.weight.shape[1]} -> {self.G} x {len(self.weight) // self.G}, stride={self.stride}"
