@@ -17,14 +17,16 @@ class Cell:
         """Those of module, head and objective: what an optimizer of this cell steps."""
         return [p for part in (self.module, self.head, self.objective) if part is not None for p in part.parameters()]
 
-    def forward(self, inputs, sends):
-        """Run the module on leaves of `inputs`, {source: tensor}; returns its Graph.
+    def forward(self, inputs, sends, context=(), shows=False):
+        """Run the module on leaves of `inputs`, {source: tensor}, and on context, tensors; returns its Graph.
 
-        sends: the sources that will get a message back; None if nothing comes back at all, and no graph is built.
+        shows: whether modules above read what this one is given.   sends: the sources that will get a message back;
+        None if nothing comes back at all, and no graph is built.
         """
         with torch.set_grad_enabled(sends is not None):
             leaves = {s: x.detach().requires_grad_(s in (sends or ())) for s, x in inputs.items()}
-            return Graph(self, leaves, tensor_of(f"module {self.number}", self.module, *leaves.values()))
+            context = [supplied.detach() for supplied in context]  # no gradient comes back that way
+            return Graph(self, leaves, *outcome(self.number, self.module, *leaves.values(), *context, shows=shows))
 
     def logits(self, outputs, wants):
         """The head's logits on leaves of `outputs`, {cell: tensor}, and these leaves.
@@ -60,13 +62,15 @@ def named(kind, several):
 
 
 class Graph:
-    """One forward pass of a cell: the leaves it read, its output (detached), and the graph between them.
+    """One forward pass of a cell: the leaves it read, its output (detached), and the graph between them; given: what
+    the module says that it was given (detached), None if nobody reads it.
 
     The graph lives until the last `pull`.
     """
 
-    def __init__(self, cell, leaves, out):
+    def __init__(self, cell, leaves, out, given):
         self.cell, self.leaves, self.output = cell, leaves, out.detach()
+        self.given = None if given is None else given.detach()
         self._out = out
 
     @property
@@ -111,6 +115,19 @@ def tensor_of(name, f, *tensors):
     if not isinstance(out, torch.Tensor):
         raise ValueError(f"{name} gives a {type(out).__name__}: what modules, heads and borders hand on is one tensor, "
                          "so let it return one (torch.cat joins several)")
+    return out
+
+
+def outcome(number, module, *tensors, shows):
+    """(output, None) of a module; (output, input) of one whose input others read, `shows`."""
+    name = f"module {number}"
+    if not shows:
+        return tensor_of(name, module, *tensors), None
+    with untouched(name, *tensors):
+        out = module(*tensors)
+    if not isinstance(out, tuple) or len(out) != 2 or not all(isinstance(each, torch.Tensor) for each in out):
+        raise ValueError(f"{name} gives a {type(out).__name__}: modules above read what it is given too, so let it "
+                         "return two tensors, (output, input), as context.Supplied does")
     return out
 
 

@@ -24,9 +24,15 @@ def count(module, *shapes):
     >>> count(torch.nn.Conv2d(3, 8, 3, padding=1, bias=False), (3, 32, 32))
     Cost(macs=221184, parameters=216, shape=(8, 32, 32))
     """
+    return _count(module, shapes)
+
+
+def _count(module, shapes, shows=False):
+    """shows: the module gives its input beside its output, and the first alone counts as what it hands on."""
     def run(shadow, like):
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
             out = shadow.eval()(*(torch.zeros(1, *shape, **like) for shape in shapes))
+        out = out[0] if shows else out
         if not isinstance(out, torch.Tensor):
             raise ValueError(f"a {type(module).__name__} gives a {type(out).__name__}, and modules hand on one tensor")
         return Cost(counter.get_total_flops() // 2, sum(p.numel() for p in module.parameters()), tuple(out.shape[1:]))
@@ -68,15 +74,21 @@ def modules(net, shape):
 
 def _counted(net, shape):
     """The rows of `modules`, and {cell: shape of what other cells read of it}, which borders may change."""
-    shapes, given, rows = {}, {IMAGE: shape}, []
-    for i, read in enumerate(net.wiring.heads):
+    shapes, given, rows, wiring = {}, {IMAGE: shape}, [], net.wiring
+    for i, heads in enumerate(wiring.heads):
         body = Cost(0, 0, None)
         if i < net.K:
-            body = count(net.body[i], *(given[s] for s in net.wiring.cells[i]))
+            read = [given[s] for s in (*wiring.cells[i], *(_below(wiring, c) for c in wiring.context[i]))]
+            body = _count(net.body[i], read, i in wiring.carried[i])
             shapes[i] = body.shape
             given[i] = body.shape if net.borders[i] is None else count(net.borders[i], body.shape).shape
-        rows.append((body, count(net.heads[i], *(shapes[s] for s in read))))
+        rows.append((body, count(net.heads[i], *(shapes[s] for s in heads))))
     return rows, given
+
+
+def _below(wiring, c):
+    """The cell whose features cell c's input has the shape of: context is added to them."""
+    return wiring.cells[c][0]
 
 
 def training_macs(net, shape):
@@ -128,7 +140,8 @@ def exact_macs(net, shape):
 def messages(net, shape):
     """[(bytes up, bytes down), ...] of one image above each module: features to each reader, gradients back; float32.
 
-    Readers are other modules and heads that do not sit on the module itself. A codec above the module makes messages
+    Readers are other modules and heads that do not sit on the module itself. Context goes up with the features, from
+    border to border as far as it is read; the image is not counted. A codec above the module makes messages
     smaller; what it sends once a batch, such as a codebook, is left out (Border.message_bytes has it).
     """
     (rows, given), up, down = _counted(net, shape), Counter(), Counter()
@@ -137,6 +150,9 @@ def messages(net, shape):
     for step in net.plan():
         if isinstance(step, Forward):
             up.update({s: crossed[s] for s in net.wiring.cells[step.cell]})
+            for s in net.wiring.cells[step.cell]:
+                for c in () if s == IMAGE else net.wiring.carried[s]:
+                    up[s] += 4 * torch.Size(given[_below(net.wiring, c)]).numel()
         elif isinstance(step, Losses):
             for i, wants in zip(step.losses, step.wants):
                 up.update({s: own[s] for s in net.wiring.heads[i] if s != i})

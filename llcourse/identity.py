@@ -27,6 +27,8 @@ def description(net):
     Of what a module holds, numbers, texts, functions and buffers count; a constant tensor of its own is a buffer.
     """
     said, saved = {"wiring": repr(net.wiring), "weights": repr(net.weights)}, net.state_dict()
+    if any(net.wiring.context):
+        said["context"] = repr(net.wiring.context)
     for name, module in net.named_modules(remove_duplicate=False):
         settings = {k: text for k, v in sorted(vars(module).items())
                     if k[0] != "_" and k != "training" and (text := _said(v)) is not None}

@@ -46,6 +46,10 @@ def check(matrix, wiring=None):
         if R[i].any():
             raise ReachError(f"loss {i + 1} sits on a head alone, behind the last module, and trains no module: "
                              f"leave row {i + 1} empty")
+    if any(wiring.carried):
+        for j in np.flatnonzero(crossed(R, wiring) & np.array([bool(above) for above in wiring.carried])):
+            raise ReachError(f"a gradient would come back above module {j + 1}, past which modules read detached "
+                             f"context: half of it would be missing; take reach.local({R.shape[1]})")
     empty = np.flatnonzero(R.sum(axis=0) == 0)
     if len(empty):
         raise ReachError(f"no loss reaches module {empty[0] + 1}: it would never learn; "

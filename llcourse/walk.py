@@ -5,7 +5,7 @@ from collections import defaultdict
 import torch
 
 from .borders import Sample
-from .cell import taken, tensor_of, untouched
+from .cell import outcome, taken, tensor_of, untouched
 from .wiring import IMAGE
 
 NO_IMAGE = "and the border that holds its batches keeps none: ReplayBuffer(M, images=True)"
@@ -22,6 +22,7 @@ class Walk:
             raise ValueError(f"a network is given one tensor, and modules hand on one; got a {type(x).__name__}")
         self.net, self.x = net, x
         self.outputs, self.given, self.logits = {}, {}, {}  # of each cell: what heads read, what other cells read
+        self.context = {}  # of cells below, as far as it is read further up: what they were given
 
     def run(self, steps):
         for step in steps:
@@ -32,7 +33,10 @@ class Walk:
         j = step.cell
         with self.net.autocast():
             inputs = [self.x if s == IMAGE else self.crossed(s, self.outputs[s]) for s in self.net.wiring.cells[j]]
-            self.outputs[j] = tensor_of(f"module {j + 1}", self.net.body[j], *inputs)
+            inputs += [self.context[c] for c in self.net.wiring.context[j]]
+            carried = self.net.wiring.carried[j]
+            self.outputs[j], given = outcome(j + 1, self.net.body[j], *inputs, shows=j in carried)
+        self.context = {c: t for c, t in (*self.context.items(), (j, given)) if c in carried}
 
     def losses(self, step):
         with self.net.autocast():
@@ -70,18 +74,24 @@ class TrainingWalk(Walk):
         sources = {s: self.sample(s) for s in self.net.wiring.cells[j]}
         if None in sources.values():
             return
-        image, y = next((sample for s, sample in sources.items() if s != IMAGE), self.batch)[1:]
+        _, image, y, context = next((sample for s, sample in sources.items() if s != IMAGE), self.batch)
         if image is None and IMAGE in sources:
             raise ValueError(f"module {j + 1} reads the image, {NO_IMAGE}")
+        wiring = self.net.wiring
+        carried = wiring.carried[j]
+        if missing := sorted({*wiring.context[j], *carried} - {*context, j}):
+            raise ValueError(f"what module {missing[0] + 1} was given is read further up, and a border that holds "
+                             f"batches does not keep it: ReplayBuffer(M, context={max(map(len, wiring.carried))})")
         inputs = {s: image if s == IMAGE else sample.h for s, sample in sources.items()}
         with self.net.autocast():
-            graph = self.cells[j].forward(inputs, step.sends)
-        self.outputs[j] = Sample(graph.output, image, y)
+            graph = self.cells[j].forward(inputs, step.sends, [context[c] for c in wiring.context[j]], j in carried)
+        given = {c: t for c, t in (*context.items(), (j, graph.given)) if c in carried}
+        self.outputs[j] = Sample(graph.output, image, y, given)
         if step.sends is not None:
             self.graphs[j] = graph
         border = self.net.borders[j]
         if border is not None and border.holds:
-            with untouched(f"border {j + 1}", *self.outputs[j]):
+            with untouched(f"border {j + 1}", graph.output, image, y, *given.values()):
                 border.put(self.outputs[j])
 
     def sample(self, s):

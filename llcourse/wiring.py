@@ -7,7 +7,7 @@ heads alone.
 
 from dataclasses import dataclass, field
 
-from .arguments import whole
+from .arguments import flag, whole
 
 IMAGE = -1  # as a source: what the network itself is given
 
@@ -18,7 +18,9 @@ class Wiring:
 
     cells: for each cell what its module is called with, a tuple of lower cells' numbers and IMAGE.
     heads: for each loss the cells whose outputs its head is called with; loss i's first is cell i, as far as there are
-    cells. The rest is derived: `below`, of each cell all that it depends on; `level`, the longest way from the image.
+    cells.   context: for each cell of a chain the lower cells whose own input it reads too, detached (see context.py);
+    () where there is none. The rest is derived: `below`, of each cell all that it depends on; `level`, the longest way
+    from the image; `carried`, the cells whose input goes with the output of each, to be read further up.
 
     >>> chain(3).cells
     ((-1,), (0,), (1,))
@@ -26,8 +28,10 @@ class Wiring:
 
     cells: tuple
     heads: tuple
+    context: tuple = field(default=(), repr=False)
     below: tuple = field(init=False, compare=False, repr=False)
     level: tuple = field(init=False, compare=False, repr=False)
+    carried: tuple = field(init=False, compare=False, repr=False)
 
     def __post_init__(self):
         if not self.cells or len(self.heads) < len(self.cells):
@@ -50,6 +54,22 @@ class Wiring:
                 raise ValueError(f"head {i + 1} reads {read}: first the cell that it sits on, then others, each once")
         object.__setattr__(self, "below", tuple(below))
         object.__setattr__(self, "level", tuple(level))
+        self._check_context()
+
+    def _check_context(self):
+        read = tuple(map(tuple, self.context)) or ((),) * len(self.cells)
+        if len(read) != len(self.cells):
+            raise ValueError(f"context has an entry a cell, {len(self.cells)}; got {len(read)}")
+        for j, cells in enumerate(read):
+            if len(set(cells)) < len(cells) or not all(0 <= c < j for c in cells):
+                raise ValueError(f"cell {j + 1} reads the input of {cells}: of cells before it (0 ... {j - 1}), each "
+                                 "once")
+        if any(read) and any(set(sources) - {IMAGE} != ({j - 1} if j else set()) for j, sources in
+                             enumerate(self.cells)):
+            raise ValueError("context goes along a chain: there each cell reads the one before it, and no other")
+        carried = [frozenset(c for above in read[j + 1:] for c in above if c <= j) for j in range(len(read))]
+        object.__setattr__(self, "context", read)
+        object.__setattr__(self, "carried", tuple(carried))
 
     def may_train(self, i, j):
         """Whether a path leads from cell j's output into loss i."""
@@ -81,6 +101,20 @@ def groups(K, G):
     depths = [tuple(range(k * G, (k + 1) * G)) for k in range(K)]
     return Wiring(tuple((IMAGE,) if k == 0 else depths[k - 1] for k in range(K) for _ in range(G)),
                   tuple((j,) for j in range(K * G)) + (depths[-1],))
+
+
+def context(K, back=1, image=True):
+    """A chain in which borders supply context (Yu et al. 2023): module k + 1 also reads the image, if `image`, and what
+    the last `back` modules were given. What module 1 was given is the image; it stands in where `image` is False.
+
+    >>> context(4, back=1, image=False)
+    Wiring(cells=((-1,), (0, -1), (1,), (2,)), heads=((0,), (1,), (2,), (3,)))
+    >>> context(4, back=1, image=False).context
+    ((), (), (1,), (2,))
+    """
+    K, back, image = whole("K", K, 1), whole("back", back), flag("image", image)
+    cells = tuple((j - 1, IMAGE) if j and (image or back >= j) else (j - 1,) for j in range(K))
+    return Wiring(cells, chain(K).heads, tuple(tuple(range(j - 1, max(0, j - 1 - back), -1)) for j in range(K)))
 
 
 def visits(R, wiring, i):

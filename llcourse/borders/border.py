@@ -5,7 +5,8 @@ from collections import namedtuple
 import torch
 from torch import nn
 
-Sample = namedtuple("Sample", "h image y")  # features, and the image and labels that they belong to
+Sample = namedtuple("Sample", "h image y context", defaults=({},))
+# Features, and the image and labels that they belong to; context: {cell: what it was given} (see Wiring.context).
 
 
 class Border(nn.Module):

@@ -13,7 +13,8 @@ class ReplayBuffer(Border):
 
     M: batches.   tie, reuse: which of them is read, see Slots; where none may be read again the reader misses its turn.
     codec: a Codec that keeps messages instead of features (default: the features, in the dtype they come in).   images:
-    keep the images that the features belong to, for objectives and modules that read them.   budget: the most bytes.
+    keep the images that the features belong to, for objectives and modules that read them.   context: how many inputs
+    of modules below go with the features, to be read further up (see Wiring.carried).   budget: the most bytes.
 
     Batches are copied: what the module below does next changes nothing here. A Run keeps the buffer's state a second
     time, to go back to after a stop. Raises ValueError at the first batch if the buffer would not fit its budget.
@@ -24,18 +25,20 @@ class ReplayBuffer(Border):
 
     holds = True
 
-    def __init__(self, M, tie="freshest", reuse=None, codec=None, images=False, budget=2**30):
+    def __init__(self, M, tie="freshest", reuse=None, codec=None, images=False, context=0, budget=2**30):
         super().__init__()
         if codec is not None and not isinstance(codec, Codec):
             raise ValueError(f"codec is a borders.Codec, such as VectorQuantizer(); got {codec!r}")
         self.codec, self.slots = codec or Codec(), Slots(M, tie, reuse)
         self.M, self.tie, self.reuse = self.slots.M, self.slots.tie, self.slots.reuse
         self.images, self.budget = flag("images", images), whole("budget", budget)
-        self._fields = (*self.codec.fields, "y", *(["image"] if self.images else []))
+        self.context = whole("context", context)
+        self._fields = (*self.codec.fields, "y", *(["image"] if self.images else []),
+                        *(f"context{n}_" for n in range(self.context)))
         for slot in range(self.M):
             for field in self._fields:
                 self.register_buffer(f"{field}{slot}", None)
-        self._dtype = None  # of the features
+        self._dtype, self._cells = None, ()  # of the features; the cells whose inputs are kept
 
     @property
     def at_hand(self):
@@ -46,7 +49,9 @@ class ReplayBuffer(Border):
 
     def put(self, sample):
         with torch.no_grad():
-            batch = *self.codec.encode(sample.h), sample.y, *([sample.image] if self.images else [])
+            self._cells = tuple(sorted(sample.context))[:self.context]
+            batch = (*self.codec.encode(sample.h), sample.y, *([sample.image] if self.images else []),
+                     *(sample.context[c] for c in self._cells))
         if not self.slots.written:
             self._fits(batch)
         slot, self._dtype = self.slots.write(), sample.h.dtype
@@ -65,10 +70,12 @@ class ReplayBuffer(Border):
             return None
         *message, y, image = (self._buffers.get(f"{field}{slot}") for field in (*self.codec.fields, "y", "image"))
         with torch.no_grad():
-            return Sample(self.codec.decode(message, self._dtype), image, y)
+            context = {c: self._buffers[f"context{n}_{slot}"] for n, c in enumerate(self._cells)}
+            return Sample(self.codec.decode(message, self._dtype), image, y, context)
 
     def nbytes(self, shape, batch=1):
-        """Bytes of M batches of `batch` images with their labels: float32 features of `shape`; images left out."""
+        """Bytes of M batches of `batch` images with their labels: float32 features of `shape`; images and context left
+        out."""
         return self.M * (self.message_bytes(shape, batch) + 8 * batch)
 
     def message_bytes(self, shape, batch=1):
@@ -92,15 +99,20 @@ class ReplayBuffer(Border):
                 "budget= (bytes) allows more")
 
     def get_extra_state(self):
-        return torch.tensor([_DTYPES.index(self._dtype), *self.slots.state()])
+        cells = [len(self._cells), *self._cells] if self.context else []
+        return torch.tensor([_DTYPES.index(self._dtype), *cells, *self.slots.state()])
 
     def set_extra_state(self, state):
         dtype, *slots = state.tolist()
         self._dtype = _DTYPES[dtype]
+        if self.context:
+            cells, *slots = slots
+            self._cells, slots = tuple(slots[:cells]), slots[cells:]
         self.slots.restore(slots)
 
     def extra_repr(self):
-        return f"M={self.M}, tie={self.tie}, reuse={self.reuse}, images={self.images}"
+        context = f", context={self.context}" if self.context else ""
+        return f"M={self.M}, tie={self.tie}, reuse={self.reuse}, images={self.images}{context}"
 
 
 _DTYPES = (None, torch.float32, torch.float64, torch.bfloat16, torch.float16)

@@ -7,6 +7,7 @@ as PyTorch's own, so that untrained logits are small and the first loss is near 
 
 from torch import nn
 
+from .. import context as contexts
 from .. import groups as in_groups
 from .. import heads, objectives, partition
 from .. import reach as reaches
@@ -68,12 +69,15 @@ class Network(nn.Module):
             shape = cost.shape
         return [self.block_names[end - 1] for end in partition.balanced(macs, K)[:-1]]
 
-    def cut(self, K, head="1c2f", reach=None, objective="cross-entropy", groups=1, share=1.0, diversity="none"):
+    def cut(self, K, head="1c2f", reach=None, objective="cross-entropy", context="R0", groups=1, share=1.0,
+            diversity="none"):
         """Cut into K modules: a LocalNetwork that shares this network's parameters.
 
         head: the kind of auxiliary head of modules 1 to K - 1 (see heads.HEADS); the last module keeps the network's
         own classifier.   reach: default is local, every module its own loss.   objective: what the local losses of
-        modules 1 to K - 1 are made of (see objectives.OBJECTIVES); the last has cross-entropy.
+        modules 1 to K - 1 are made of (see objectives.OBJECTIVES); the last has cross-entropy.   context: what borders
+        supply the modules above them with (see context.Mode): "R0" nothing, "E" the encoded image, "R1" what the module
+        below was given, "R1E" both; R2 and on reach further back. Encoders are parts of the modules that they feed.
         groups: split each module into so many groups too, each with a head of its own at the end of every module, the
         last included, and a final head on top of all: neuron groups (Patel et al. 2023). The blocks are then made anew;
         share, diversity: what their heads see of each other (groups.Exchange), and a name in groups.PRESETS.
@@ -87,19 +91,24 @@ class Network(nn.Module):
         """
         ends = [self.block_names.index(name) + 1 for name in self.borders(K)] + [len(self.blocks)]
         groups, share = whole("groups", groups, 1), number("share", share, most=1)
+        mode = contexts.named(context, len(ends))
         if groups != 1:
+            if mode.name != "R0":
+                raise ValueError(f"groups read all groups below them and nothing else; context is {context!r}")
             if objective != "cross-entropy":
                 raise ValueError(f"groups have cross-entropy and diversity; objective is {objective!r}")
             return self._in_groups(ends, groups, head, reach, share, diversity)
         if share != 1 or not isinstance(diversity, str) or diversity != "none":
             raise ValueError(f"share and diversity are between groups, and groups is 1; got {share} and {diversity!r}")
         body = [nn.Sequential(*self.blocks[start:end]) for start, end in zip([0, *ends], ends)]
-        shape, auxiliary, local = self.shape, [], []
+        shape, shapes, auxiliary, local = self.shape, [], [], []
         for module in body[:-1]:
             shape = count(module, shape).shape
+            shapes.append(shape)
             auxiliary.append(self._started(heads.make(head, shape, self.classes)))
             local.append(self._started(objectives.make(objective, shape, self.shape, self.classes)))
-        return LocalNetwork(body, [*auxiliary, self.classifier], reach, [*local, objectives.CrossEntropy()])
+        body, wiring = contexts.supplied(body, mode, self.shape, shapes, self._started)
+        return LocalNetwork(body, [*auxiliary, self.classifier], reach, [*local, objectives.CrossEntropy()], wiring)
 
     def _in_groups(self, ends, G, head, reach, share, preset):
         if self.remake is None:

@@ -35,6 +35,9 @@ class Eights:
         name, unit = "accuracy", "%"
 
 
+FIELDS = "h", "image", "y"
+
+
 class OneBatchLate(Border):
     """The reader gets the batch before."""
 
@@ -42,11 +45,11 @@ class OneBatchLate(Border):
 
     def __init__(self):
         super().__init__()
-        for name in (*Sample._fields, *(f"next_{field}" for field in Sample._fields)):
+        for name in (*FIELDS, *(f"next_{field}" for field in FIELDS)):
             self.register_buffer(name, None)
 
     def put(self, sample):
-        for field, tensor in zip(Sample._fields, sample):
+        for field, tensor in zip(FIELDS, sample):
             setattr(self, field, getattr(self, f"next_{field}"))
             setattr(self, f"next_{field}", tensor.clone())
 
