@@ -95,8 +95,9 @@ def training_macs(net, shape):
     """MACs of one image's training step by the papers' count: 1 unit forward, 1 per input-VJP, 1 per weight gradient.
 
     The steps are those of the network's plan: a pass that sends a message on costs a module's MACs, one that trains it
-    as much again; a head that is computed costs three times its own; a border costs what its `macs` says. That the
-    first layer behind a border needs no input-VJP is left out, as in the literature; `exact_macs` has it.
+    as much again; a head that is computed, and the `macs` of its objective, cost three times their own; a border costs
+    what its `macs` says. That the first layer behind a border needs no input-VJP is left out, as in the literature;
+    `exact_macs` has it.
     """
     rows, total = modules(net, shape), 0
     for step in net.plan():
@@ -104,7 +105,7 @@ def training_macs(net, shape):
             body, border = rows[step.cell][0], net.borders[step.cell]
             total += body.macs + (0 if border is None else border.macs(body.shape))
         elif isinstance(step, Losses):
-            total += sum(3 * rows[i][1].macs for i in step.losses)
+            total += sum(3 * (rows[i][1].macs + getattr(net.objectives[i], "macs", 0)) for i in step.losses)
         elif isinstance(step, Pull):
             total += (2 if step.trains else 1) * rows[step.cell][0].macs
     return total

@@ -2,6 +2,8 @@
 
 import torch
 
+from ..objectives import predicting
+
 
 def ensembles(logits):
     """{name: (batch, classes) probabilities} from {depth: (batch, G, classes)}, the final head's (batch, classes) last.
@@ -28,11 +30,12 @@ def ensembles(logits):
 def score(net, images):
     """{name: the images' score (test accuracy in percent)} of every head and ensemble of `ensembles`."""
     modes, total, seen = {module: module.training for module in net.modules()}, {}, 0
+    heads = predicting(net.objectives, range(len(net.heads)))
     try:
         net.eval()
         for x, y in images.test_batches(500):
             seen += len(y)
-            for name, p in ensembles(net.logits(x)).items():
+            for name, p in ensembles(net.logits(x, heads)).items():
                 total[name] = total.get(name, 0.0) + images.score(p, y).sum().item()
     finally:
         for module, mode in modes.items():

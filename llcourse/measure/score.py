@@ -3,16 +3,19 @@
 import torch
 
 from ..arguments import several
+from ..objectives import predicting
 
 
 @torch.no_grad()
 def score(net, data, heads=None):
     """The data's score (for images: test accuracy in percent) of every head, from one pass: a list, one a head.
 
-    heads: indices to measure (default: those that are trained); the others are None.
+    heads: indices to measure (default: those that are trained); the others are None, and so are heads whose
+    outputs are no logits (objectives.Contrast).
     """
     modes = {module: module.training for module in net.modules()}
     heads = net.losses if heads is None else several("heads", heads)
+    heads = predicting(net.objectives, heads)
     total, seen = {i: 0.0 for i in heads}, 0
     try:
         net.eval()

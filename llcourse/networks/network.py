@@ -75,7 +75,8 @@ class Network(nn.Module):
 
         head: the kind of auxiliary head of modules 1 to K - 1 (see heads.HEADS); the last module keeps the network's
         own classifier.   reach: default is local, every module its own loss.   objective: what the local losses of
-        modules 1 to K - 1 are made of (see objectives.OBJECTIVES); the last has cross-entropy.   context: what borders
+        modules 1 to K - 1 are made of (a name in objectives.OBJECTIVES, or objectives.InfoPro(...)); the last
+        has cross-entropy.   context: what borders
         supply the modules above them with (see context.Mode): "R0" nothing, "E" the encoded image, "R1" what the module
         below was given, "R1E" both; R2 and on reach further back. Encoders are parts of the modules that they feed.
         groups: split each module into so many groups too, each with a head of its own at the end of every module, the
@@ -105,8 +106,10 @@ class Network(nn.Module):
         for module in body[:-1]:
             shape = count(module, shape).shape
             shapes.append(shape)
-            auxiliary.append(self._started(heads.make(head, shape, self.classes)))
-            local.append(self._started(objectives.make(objective, shape, self.shape, self.classes)))
+            place = objectives.Place(shape, self.shape, self.classes, len(shapes), len(body))
+            local.append(self._started(objectives.make(objective, place)))
+            outputs = getattr(local[-1], "outputs", self.classes)
+            auxiliary.append(self._started(heads.make(head, shape, outputs)))
         body, wiring = contexts.supplied(body, mode, self.shape, shapes, self._started)
         return LocalNetwork(body, [*auxiliary, self.classifier], reach, [*local, objectives.CrossEntropy()], wiring)
 

@@ -15,6 +15,13 @@ def batch(n=6, channels=3, classes=3):
     return torch.randn(n, channels, 4, 4, generator=generator).double(), torch.arange(n) % classes
 
 
+def normalised(pixels):
+    """Pixels in [0, 1] as CIFAR-10's images are normalised."""
+    mean, std = (torch.tensor(each).view(3, 1, 1).to(pixels.dtype) for each in (
+        (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)))
+    return (pixels - mean) / std
+
+
 def weights(net):
     return {name: t.clone() for name, t in net.state_dict().items()}
 

@@ -8,10 +8,11 @@ from torch import nn
 
 from llcourse import NonFiniteLoss, Recipe, Run, borders, measure, networks, reach, recalibrate, schedules, train
 from llcourse.borders import ReplayBuffer, VectorQuantizer
+from llcourse.objectives import InfoPro
 from llcourse.schedules import Asynchronous
 from llcourse.wiring import Wiring, chain
 
-from .guests import PLAIN, same, weights
+from .guests import PLAIN, normalised, same, weights
 
 RECIPE = Recipe(batch=24, lr=0.05)
 
@@ -208,9 +209,10 @@ def test_a_budget_is_kept_before_anything_is_allocated():
 
 
 def test_images_travel_only_if_asked_for():
-    x, y = torch.randn(5, 3, 4, 4), torch.arange(5) % 4
+    x, y = normalised(torch.rand(5, 3, 4, 4)), torch.arange(5) % 4
+    told = InfoPro(weights="ResNet-32, K = 4")
     for images_, works in ((True, True), (False, False)):
-        net = networks.resnet(8, width=4, classes=4, shape=(3, 4, 4)).cut(3, "linear", objective="reconstruction")
+        net = networks.resnet(8, width=4, classes=4, shape=(3, 4, 4)).cut(3, "linear", objective=told)
         net.borders = [ReplayBuffer(2, images=images_) for _ in range(2)]
         if works:
             assert set(net.backward(x, y)) == {0, 1, 2}

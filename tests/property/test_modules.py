@@ -8,7 +8,7 @@ import torch
 from llcourse import LocalNetwork, Run, cost, heads, measure, networks, reach, train, wiring
 from llcourse.borders import Border
 from llcourse.checkpoint import CheckpointError
-from llcourse.objectives import CrossEntropy, Reconstruction
+from llcourse.objectives import CrossEntropy, InfoPro
 from llcourse.wiring import IMAGE, Wiring
 
 from .guests import PLAIN, Coarse, InPlace, OneBatchLate, batch, late_network, same, weights
@@ -250,8 +250,8 @@ def test_a_run_refuses_to_train_what_it_does_not_know(images):
 def test_checkpoints_tell_settings_apart(images, tmp_path):
     def net(weight=1.0, frozen=False):
         torch.manual_seed(0)
-        made = networks.resnet(8, width=4, classes=4, shape=(3, 16, 16)).cut(2, "linear", objective="reconstruction")
-        made.objectives = [Reconstruction((4, 16, 16), (3, 16, 16), weight), CrossEntropy()]
+        told = InfoPro(weights=((1, weight),) * 2, mean=images.mean, std=images.std)
+        made = networks.resnet(8, width=4, classes=4, shape=(3, 16, 16)).cut(2, "linear", objective=told)
         made.body[0].requires_grad_(not frozen)
         return made
 

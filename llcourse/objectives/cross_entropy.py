@@ -1,0 +1,24 @@
+"""Cross-entropy: the loss of almost every method."""
+
+import torch.nn.functional as F
+from torch import nn
+
+from ..arguments import number
+
+
+class CrossEntropy(nn.Module):
+    """Cross-entropy of the logits, (batch, classes), with the labels, (batch,).
+
+    label_smoothing: 0 to 1 (Szegedy et al. 2016, section 7).   weight: one number a class, (classes,), or None.
+    """
+
+    def __init__(self, label_smoothing=0.0, weight=None):
+        super().__init__()
+        self.label_smoothing = number("label_smoothing", label_smoothing, most=1)
+        self.register_buffer("weight", weight, persistent=False)  # a setting, not something learnt
+
+    def forward(self, logits, record):
+        return F.cross_entropy(logits, record.y, self.weight, label_smoothing=self.label_smoothing)
+
+    def extra_repr(self):
+        return f"label_smoothing={self.label_smoothing}, weight={None if self.weight is None else self.weight.tolist()}"
