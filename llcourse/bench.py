@@ -7,14 +7,15 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 
-from . import borders, cost, measure, networks, reach
+from . import borders, cost, measure, networks, objectives, reach
 from .recipe import Recipe
 from .steps import EagerStep, FastStep
 from .tables import Table
 from .timing import round_robin
 
-Configuration = namedtuple("Configuration", "method K head reach border groups", defaults=(None, 1))
-# reach: a function of K, None in groups; border: a function that makes what stands above each module but the last
+Configuration = namedtuple("Configuration", "method K head reach border groups cut", defaults=(None, 1, {}))
+# reach: a function of K, None in groups; border: a function that makes what stands above each module but the last; cut:
+# what `cut` is given besides
 CONFIGURATIONS = [
     Configuration("Backprop", 1, "linear", reach.backprop),
     Configuration("Backprop", 4, "1c2f", reach.backprop),
@@ -29,6 +30,9 @@ CONFIGURATIONS = [
     Configuration("Interlocking, 3-wise", 4, "1c2f", lambda K: reach.interlocking(K, 3)),
     Configuration("Overlapping, 2-wide", 4, "1c2f", lambda K: reach.overlapping(K, 2)),
     Configuration("Deep supervision", 4, "1c2f", reach.deep_supervision),
+    Configuration("InfoPro", 16, "1c2f", reach.local, cut={"objective": "infopro"}),
+    Configuration("ContSup, E", 16, "1c2f", reach.local, cut={"context": "E"}),
+    Configuration("ContSup, R1E", 16, "1c2f", reach.local, cut={"context": "R1E"}),
     Configuration("Neuron groups", 4, "1c2f", None, groups=2),
     Configuration("Neuron groups", 4, "1c2f", None, groups=4),
     Configuration("Neuron groups", 8, "1c2f", None, groups=4),
@@ -53,7 +57,8 @@ def step_rows(device="cpu", depth=32, batch=128, rounds=15):
     """
     torch.manual_seed(0)
     on_gpu = torch.device(device).type == "cuda"
-    x, y = torch.randn(batch, 3, 32, 32, device=device), torch.randint(0, 10, (batch,), device=device)
+    mean, std = (torch.tensor(each, device=device).view(3, 1, 1) for each in (objectives.MEAN, objectives.STD))
+    x, y = (torch.rand(batch, 3, 32, 32, device=device) - mean) / std, torch.randint(10, (batch,), device=device)
     layout = torch.channels_last
     plain = networks.resnet(depth).to(device, memory_format=torch.contiguous_format if on_gpu else layout)
     optimizer = torch.optim.SGD(plain.parameters(), RECIPE.lr, RECIPE.momentum, nesterov=True,
@@ -75,7 +80,7 @@ def step_rows(device="cpu", depth=32, batch=128, rounds=15):
         for c in (c for c in CONFIGURATIONS if c.K <= len(plain.blocks)):
             if c.border and kind != "eager":
                 continue
-            net = networks.resnet(depth).cut(c.K, c.head, c.reach and c.reach(c.K), groups=c.groups)
+            net = networks.resnet(depth).cut(c.K, c.head, c.reach and c.reach(c.K), groups=c.groups, **c.cut)
             net = net.to(device, memory_format=layout)
             net.borders = [c.border() for _ in range(c.K - 1)] if c.border else []
             rows.append({"method": c.method, "K": c.K, "G": c.groups, "head": c.head, "step": kind,

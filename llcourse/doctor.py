@@ -146,8 +146,8 @@ def images():
 
 
 def reaches():
-    """Measure the reach of every method, on a tiny network of its wiring, and of groups that share their tensors on
-    slices; compare with what they declare."""
+    """Measure the reach of every method, on a tiny network of its wiring, of a chain with context, and of groups that
+    share their tensors on slices; compare with what they declare."""
     import torch
 
     from . import measure, networks, reach
@@ -159,6 +159,7 @@ def reaches():
         net = networks.sketch(method.wiring(4))
         net.reach = method(4)
         declared[name] = net, net.reach
+    declared["ContSup, R1E"] = networks.resnet(8, width=4).cut(3, context="R1E"), reach.local(3)
     declared["Neuron groups, slices"] = networks.resnet(8, width=4).cut(2, groups=2), reach.groups(2, 2)
     for name, (net, R) in declared.items():
         differences = measure.reach(net, batch).differences(R)

@@ -12,7 +12,8 @@ from llcourse.data import sources
 
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 TYPED_MOST = ["data.load", "networks.resnet", "networks.Network.cut", "LocalNetwork", "reach.interlocking",
-              "reach.check", "train", "Recipe", "History", "measure.reach", "cost.count", "timeline.simulate"]
+              "reach.check", "train", "Recipe", "History", "measure.reach", "measure.probe", "measure.reconstruct",
+              "objectives.InfoPro", "cost.count", "timeline.simulate"]
 MODULES = [import_module(name) for _, name, _ in pkgutil.walk_packages(llcourse.__path__, "llcourse.")]
 EXAMPLES = {test.name: test for module in [llcourse, *MODULES] for test in doctest.DocTestFinder().find(module)
             if any(doctest.SKIP not in line.options for line in test.examples)}  # what is never run is no example

@@ -7,9 +7,9 @@ with its head. Adding one is writing a function Place -> nn.Module and naming it
 from .contrast import Contrast
 from .cross_entropy import CrossEntropy
 from .infopro import PRESETS, InfoPro, Weighted, interpolated
-from .reconstruction import DECODERS, Reconstruction
+from .reconstruction import DECODERS, MEAN, STD, Reconstruction
 from .record import Place, Record
 from .registry import OBJECTIVES, each, make, predicting, refuse_images
 
-__all__ = ["DECODERS", "OBJECTIVES", "PRESETS", "Contrast", "CrossEntropy", "InfoPro", "Place", "Reconstruction",
-           "Record", "Weighted", "each", "interpolated", "make", "predicting", "refuse_images"]
+__all__ = ["DECODERS", "MEAN", "OBJECTIVES", "PRESETS", "STD", "Contrast", "CrossEntropy", "InfoPro", "Place",
+           "Reconstruction", "Record", "Weighted", "each", "interpolated", "make", "predicting", "refuse_images"]

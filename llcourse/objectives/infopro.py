@@ -27,9 +27,16 @@ def interpolated(ends, k, K):
     >>> interpolated(PRESETS["ResNet-32, K = 4"], 2, 4)
     (3.5, 1.0)
     """
-    K = whole("K", K, 2)
+    ends, K = _ends(ends), whole("K", K, 2)
     share = (whole("k", k, 1, K - 1) - 1) / (K - 2) if K > 2 else 0.0
     return tuple((1 - share) * first + share * last for first, last in zip(*ends))
+
+
+def _ends(weights):
+    ends = tuple(tuple(number("a weight", w) for w in several("weights", end)) for end in several("weights", weights))
+    if [len(end) for end in ends] != [2, 2]:
+        raise ValueError(f"weights are {weights!r}; they are ((l1, l2) at the first border, at the last)")
+    return ends
 
 
 class Weighted(nn.Module):
@@ -86,11 +93,7 @@ class InfoPro:
         if isinstance(self.weights, str):
             object.__setattr__(self, "weights", PRESETS[one_of("weights", self.weights, PRESETS)])
         elif self.weights is not None:
-            ends = [tuple(number("a weight", w) for w in several("weights", end)) for end in
-                    several("weights", self.weights)]
-            if [len(end) for end in ends] != [2, 2]:
-                raise ValueError(f"weights are {self.weights!r}; they are ((l1, l2) at the first border, at the last)")
-            object.__setattr__(self, "weights", tuple(ends))
+            object.__setattr__(self, "weights", _ends(self.weights))
 
     def __call__(self, place):
         ends, K = self.weights, place.K

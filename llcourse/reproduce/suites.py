@@ -3,85 +3,14 @@
 Adding a suite is writing its list of configurations, the most informative first, and naming it in SUITES.
 """
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 
 from .. import networks, reach
 from ..borders import ReplayBuffer, VectorQuantizer
+from ..objectives import InfoPro
 from ..recipe import Recipe
 from ..schedules import Asynchronous
-
-
-@dataclass(frozen=True)
-class Configuration:
-    """One row of a suite's table.
-
-    method: as printed.   K, head: how the network is cut.   reach: a function of K.   schedule: as Run takes it.
-    border: a function that makes what stands above each module but the last, or None.   network, cut: what the suite's
-    network, and its `cut`, are given besides, such as groups.   published: (test error, its standard deviation or None)
-    in percent, or None where no source has one.
-    """
-
-    method: str
-    K: int = 1
-    head: str = "linear"
-    reach: Callable = reach.local
-    schedule: str | Callable = "synchronous"
-    border: Callable | None = None
-    network: dict = field(default_factory=dict)
-    cut: dict = field(default_factory=dict)
-    published: tuple | None = None
-
-    @property
-    def name(self):
-        """What its files are called: dgl-k4-1c2f. A network in one piece has no auxiliary head to name."""
-        cut = f" k{self.K} {self.head}" if self.K > 1 or self.cut else ""
-        return re.sub("[^a-z0-9]+", "-", f"{self.method}{cut}".lower())
-
-
-@dataclass(frozen=True)
-class Suite:
-    """A list of configurations that share network, recipe and total of epochs, and the source of their published
-    values.
-
-    network: a function without arguments that makes a networks.Network.   images: what data.Images.prepared gets.
-    differs: what is still not as in the authors' code, a sentence, empty where there is none to be compared with.
-    beside: (suite, name of a configuration) of runs made elsewhere, on the same network, recipe and epochs, that the
-    table has too.   prediction: whose error the table shows, a name of groups.ensembles; empty for the last head.
-    """
-
-    title: str
-    network: Callable
-    recipe: Recipe
-    epochs: int
-    configurations: tuple
-    source: str
-    images: dict = field(default_factory=dict)
-    differs: str = ""
-    beside: tuple = ()
-    prediction: str = ""
-
-    def make(self, configuration):
-        """The network of a configuration, cut: a LocalNetwork."""
-        c = configuration
-        net = self.network(**c.network).cut(c.K, c.head, None if c.cut else c.reach(c.K), **c.cut)
-        if c.border:
-            net.borders = [c.border() for _ in range(c.K - 1)]
-        return net
-
-    def epochs_of_a_phase(self, configuration, epochs):
-        """Sequential training shares the total out, so that every module gets as many. ValueError if it does not
-        divide."""
-        K = configuration.K if configuration.schedule == "sequential" else 1
-        if epochs < 1 or epochs % K:
-            raise ValueError(f"{epochs} epochs cannot be shared out equally to the {K} modules of "
-                             f"{configuration.name}; choose a multiple of {K}")
-        return epochs // K
-
-    def configuration(self, name):
-        return next(c for c in self.configurations if c.name == name)
+from .suite import Configuration, Suite
 
 
 def named(name):
@@ -118,6 +47,16 @@ def _asynchronous(M, S=1):
 def _groups(K, G, diversity="none"):
     cut = {"groups": G} | ({} if diversity == "none" else {"diversity": diversity})
     return Configuration(f"Groups, G = {G}{', diversity' if diversity != 'none' else ''}", K, "1c2f", cut=cut)
+
+
+def _supplied(mode, K):
+    return Configuration(f"ContSup, {mode}", K, "1c2f", cut={"context": mode})
+
+
+def _infopro(K, contrast, published=None, **settings):
+    """InfoPro; settings: of its objective."""
+    return Configuration(f"InfoPro, {'contrast' if contrast else 'softmax'}", K, "1c2f",
+                         cut={"objective": InfoPro(contrast, **settings)}, published=published)
 
 
 def _published_groups(G, errors):
@@ -198,6 +137,30 @@ SUITES = {
         INFOPRO_IMAGES,
         "The error is that of \"all depths\", which the authors' code calls layerwise; for DGL their code has one more "
         "head on top, ours has not.", prediction="all depths"),
+    "context-short": Suite(  # what borders supply, and what a loss keeps; at K = 10 with the weights published for 8
+        "ResNet-20, CIFAR-10", partial(networks.resnet, 20), Recipe(precision="bfloat16"), 20,
+        (_supplied("R1E", 10), _infopro(10, False, weights="ResNet-32, K = 8"), _supplied("E", 10),
+         _supplied("R1E", 4), _infopro(4, False), _supplied("R1", 10),
+         _infopro(10, True, weights="ResNet-32, K = 8"), _supplied("E", 4), _infopro(4, True), _supplied("R1", 4)),
+        SHORT, beside=(BACKPROP, DGL, ("dgl-short", "dgl-k10-1c2f"))),
+    "infopro-table": Suite(
+        "ResNet-32, CIFAR-10", partial(networks.resnet, 32), INFOPRO_RECIPE, 160,
+        tuple(_infopro(K, contrast, published, **INFOPRO_IMAGES) for K, contrast, published in (
+            (4, True, (8.58, 0.17)), (4, False, (8.64, 0.25)), (16, True, (12.75, 0.11)), (16, False, (14.23, 0.42)),
+            (2, True, (7.76, 0.12)), (2, False, (8.13, 0.23)), (8, True, (11.13, 0.19)), (8, False, (11.40, 0.18)))),
+        INFOPRO, INFOPRO_IMAGES,
+        "Weights of the two terms are those of the authors' commands, which train the contrast; those of the rows with "
+        "softmax are in no file: ours are the same.",
+        beside=tuple(("dgl-table", name) for name in ("backprop", "dgl-k2-1c2f", "dgl-k4-1c2f", "dgl-k8-1c2f",
+                                                      "dgl-k16-1c2f"))),
+    "contsup-table": Suite(
+        "ResNet-32, CIFAR-10", partial(networks.resnet, 32), INFOPRO_RECIPE, 160,
+        tuple(_supplied(mode, K) for K in (16, 8, 4, 2) for mode in ("R1E", "E", "R1")),
+        "none that we could verify; the study is that of ContSup (Yu et al. 2023)", INFOPRO_IMAGES,
+        "R0 is DGL. The loss is the head's cross-entropy alone, as in the authors' code without its flag for "
+        "reconstruction.",
+        beside=tuple(("dgl-table", name) for name in ("backprop", "dgl-k2-1c2f", "dgl-k4-1c2f", "dgl-k8-1c2f",
+                                                      "dgl-k16-1c2f"))),
     "dgl-short-float32": Suite(
         "ResNet-20, CIFAR-10", partial(networks.resnet, 20), Recipe(precision="float32"), 20,
         (Configuration("Backprop"), Configuration("DGL", 4, "1c2f")), SHORT),

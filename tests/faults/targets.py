@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from llcourse import History, Recipe, panels, plots, reach, schedules, timeline, train
+from llcourse import History, Recipe, measure, objectives, panels, plots, reach, schedules, timeline, train, wiring
 from llcourse import networks as nets
 from llcourse.course.claims import claim
 from llcourse.data import Images, Source
@@ -133,8 +133,19 @@ TARGETS = {
     "net.reach": Target(lambda **given: _set(network(), **given), {"reach": [[1, 0], [1, 1]]}, is_network),
     "net.weights": Target(lambda **given: _set(network(), **given), {"weights": [1.0, 0.5]}, is_network),
     "net.borders": Target(lambda **given: _set(network(), **given), {"borders": None}, is_network),
-    "cut": Target(cut, {"K": 2, "head": "mlp", "reach": None, "objective": "cross-entropy", "groups": 1, "share": 1.0,
-                        "diversity": "none"}, is_network, 30),
+    "cut": Target(cut, {"K": 2, "head": "mlp", "reach": None, "objective": "cross-entropy", "context": "R0",
+                        "groups": 1, "share": 1.0, "diversity": "none"}, is_network, 30),
+    "cut with context": Target(cut, {"K": 3, "head": "linear", "reach": None, "context": "R2e"}, is_network, 15),
+    "cut with InfoPro": Target(lambda **given: cut(K=2, objective=objectives.InfoPro(**given)), {
+        "contrast": True, "weights": ((1, 0), (1, 2)), "decoder": "own", "mean": [0.5] * 3, "std": [0.25] * 3},
+        is_network, 30),
+    "objectives.interpolated": Target(objectives.interpolated, {"ends": ((1, 0), (1, 2)), "k": 2, "K": 4},
+                                      lambda pair: len(pair) == 2),
+    "wiring.context": Target(wiring.context, {"K": 3, "back": 1, "image": True}, lambda made: len(made.cells) >= 1),
+    "measure.probe": Target(lambda grid: measure.probe(network(), Images(**IMAGES), grid), {"grid": 1},
+                            lambda scores: all(0 <= score <= 100 for score in scores), 15),
+    "measure.reconstruct": Target(lambda show: measure.reconstruct(network(), Images(**IMAGES), show), {"show": 2},
+                                  lambda made: len(made.errors) == 2, 15),
     "cut in groups": Target(cut, {"K": 2, "head": "mlp", "reach": None, "groups": 2, "share": 0.5, "diversity": "none"},
                             is_network, 15),
     "networks.resnet": Target(lambda **given: nets.resnet(**given).cut(1),

@@ -23,7 +23,7 @@ def test_counts_and_kept_bytes(configuration):
     c = configuration
     floor, exact, kept = ROWS[c.method, c.K, c.groups, c.head]
     whole = networks.resnet(32).cut(1)
-    net = networks.resnet(32).cut(c.K, c.head, c.reach and c.reach(c.K), groups=c.groups)
+    net = networks.resnet(32).cut(c.K, c.head, c.reach and c.reach(c.K), groups=c.groups, **c.cut)
     net.to(memory_format=torch.channels_last)
     net.borders = [c.border() for _ in range(c.K - 1)] if c.border else []
     x, y = torch.zeros(32, 3, 32, 32).contiguous(memory_format=torch.channels_last), torch.zeros(32, dtype=torch.long)

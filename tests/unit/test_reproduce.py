@@ -19,6 +19,7 @@ from PIL import Image
 from llcourse import data, networks, paths, reach, reproduce, results, training
 from llcourse.__main__ import main
 from llcourse.data import Source
+from llcourse.objectives import InfoPro
 from llcourse.recipe import Recipe
 from llcourse.reproduce import command, run, suites
 from llcourse.reproduce.suites import Configuration, Suite
@@ -101,6 +102,45 @@ def test_a_suite_says_whose_error_it_shows(tiny, monkeypatch):
     monkeypatch.setitem(suites.SUITES, "empty", TINY)
     assert "No prediction is recorded yet: `python -m llcourse reproduce empty`" in str(
         reproduce.predictions("empty", ["final head"]))
+
+
+def test_what_the_infopro_paper_reports_of_its_own_method():
+    """Means of its table 2; every loss told how the authors' code normalises images, the last module's left plain."""
+    suite = suites.SUITES["infopro-table"]
+    published = {c.name: c.published for c in suite.configurations}
+    assert len(published) == 8 and published["infopro-contrast-k4-1c2f"] == (8.58, 0.17)
+    assert published["infopro-contrast-k16-1c2f"] == (12.75, 0.11)
+    assert published["infopro-softmax-k2-1c2f"] == (8.13, 0.23)
+    net = suite.make(suite.configuration("infopro-contrast-k4-1c2f"))
+    reconstruction, contrast = net.objectives[0].terms
+    assert (reconstruction.mean, reconstruction.std) == (suite.images["mean"], suite.images["std"])
+    assert contrast.temperature == 0.07 and net.heads[0][-1].out_features == 128
+    assert (suite.recipe, suite.epochs) == (suites.SUITES["dgl-table"].recipe, 160)
+
+
+def test_suites_of_context_supply():
+    short, table = suites.SUITES["context-short"], suites.SUITES["contsup-table"]
+    assert {(c.K, c.cut.get("context")) for c in short.configurations} == {
+        (K, mode) for K in (4, 10) for mode in ("E", "R1", "R1E", None)}  # R0 is DGL, and made beside
+    assert short.recipe == suites.SUITES["dgl-short"].recipe and short.epochs == 20
+    weights = short.make(short.configuration("infopro-softmax-k10-1c2f")).objectives[0].weights
+    assert weights == (5, 0) and len(table.configurations) == 12 and not any(c.published for c in table.configurations)
+
+
+def test_context_and_infopro_are_trained_and_recorded(tiny, monkeypatch):
+    told = InfoPro(contrast=True, mean=(0.5,) * 3, std=(0.3, 0.2, 0.1))
+    monkeypatch.setitem(suites.SUITES, "tiny", replace(TINY, configurations=(
+        Configuration("ContSup, R1E", 3, "1c2f", cut={"context": "R1E"}, published=(20.0, 0.5)),
+        Configuration("InfoPro, contrast", 2, "1c2f", cut={"objective": told}))))
+    assert main(["reproduce", "tiny"]) == 0
+    supplied, contrast = (results.read(tiny / f"{name}-1c2f-seed0.json") for name in
+                          ("contsup-r1e-k3", "infopro-contrast-k2"))
+    for made in (supplied, contrast):
+        jsonschema.validate(made, SCHEMA)
+        assert made["alignment"][-1] == 1
+    assert set(contrast["predictions"]) == {"final head", "all depths"}
+    assert [row["accuracy"][0] for row in contrast["history"]] == [None, None]
+    assert [row["method"] for row in reproduce.table("tiny").rows] == ["ContSup, R1E", "InfoPro, contrast"]
 
 
 def test_the_preparation_of_the_authors_code():
