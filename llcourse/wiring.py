@@ -18,7 +18,7 @@ class Wiring:
 
     cells: for each cell what its module is called with, a tuple of lower cells' numbers and IMAGE.
     heads: for each loss the cells whose outputs its head is called with; loss i's first is cell i, as far as there are
-    cells.   context: for each cell of a chain the lower cells whose own input it reads too, detached (see context.py);
+    cells.   context: for each cell of a chain the lower cells whose own input it reads too, detached (see context/);
     () where there is none. The rest is derived: `below`, of each cell all that it depends on; `level`, the longest way
     from the image; `carried`, the cells whose input goes with the output of each, to be read further up.
 

@@ -75,7 +75,8 @@ class Plain:
     def encoded(self, j, image, like):
         name = f"body.{j}.supply.image"
         z = self.norm(f"{name}.1", self.conv(f"{name}.0", image)).clamp(min=0)
-        return pooled(self.norm(f"{name}.4", self.conv(f"{name}.3", z)).clamp(min=0), like)
+        last = (f"{name}.3.1", f"{name}.3.0") if f"{name}.3.0.weight" in self.w else (f"{name}.4", f"{name}.3")
+        return pooled(self.norm(last[0], self.conv(last[1], z)).clamp(min=0), like)
 
     def around(self, name, source, like):
         return pooled(self.norm(f"{name}.1", self.conv(f"{name}.0", source)).clamp(min=0), like)

@@ -3,7 +3,7 @@
 Behind border k module k + 1 works on s_k = h_k + E_k(image) + R_k(s_{k-1}) + ..., where h_k is the output of module k
 and s_{k-1} what module k was given itself: all detached, so the reach stays what it is. E_k and R_k belong to module
 k + 1, are trained by its loss, and stay at inference (ContSup, Yu et al. 2023; encoders and modes as in the authors'
-code). Adding an encoder is writing a function and giving it a letter in ENCODERS.
+code).
 """
 
 import re
@@ -11,39 +11,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from . import wiring as wirings
-from .heads import conv
-
-HIDDEN = 12  # channels between an encoder's two convolutions
-
-
-def encoder(image, features):
-    """Two 3x3 convolutions at the image's resolution, pooled to the features': for 64 x 8 x 8 dearer than a residual
-    block."""
-    return [*conv(image[0], HIDDEN), *conv(HIDDEN, features[0]), *pooling(image, features)]
-
-
-def small_encoder(image, features):
-    """The same behind the pooling: the features' resolution is all that it sees. Ours."""
-    return [*pooling(image, features), *conv(image[0], HIDDEN), *conv(HIDDEN, features[0])]
-
-
-ENCODERS = {"E": encoder, "e": small_encoder}  # functions (image shape, feature shape) -> layers, by their letter
-
-
-def shortcut(source, features):
-    """Around the modules between: a 1x1 convolution at the source's resolution, pooled to the features'."""
-    return [*conv(source[0], features[0], kernel=1), *pooling(source, features)]
-
-
-def pooling(source, features):
-    """Average pooling from one map's size to another's: no layer where they are the same."""
-    before, after = source[1:], features[1:]
-    if before == after:
-        return []
-    if all(b % a == 0 for b, a in zip(before, after)):  # the same sums as adaptive pooling's, in half its time
-        return [nn.AvgPool2d([b // a for b, a in zip(before, after)])]
-    return [nn.AdaptiveAvgPool2d(after)]
+from .. import wiring as wirings
+from .encoders import ENCODERS, shortcut
 
 
 @dataclass(frozen=True)
