@@ -1,6 +1,7 @@
 """What makes context of an image, or of what a module was given: encoders and shortcuts, as lists of layers.
 
-Adding an encoder is writing a function and giving it a letter in ENCODERS. Both networks are those of the authors' code.
+Adding an encoder is writing a function and giving it a letter in ENCODERS. Sources: ContSup (Yu et al. 2023), layers as
+in the authors' code.
 """
 
 from torch import nn
