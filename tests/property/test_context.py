@@ -1,5 +1,7 @@
 """Context supply: who reads what, whose the encoders are, and that nothing flows back."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -7,6 +9,8 @@ from torch import nn
 from llcourse import Recipe, Run, context, cost, measure, networks, reach, schedules, train, wiring
 from llcourse.borders import ReplayBuffer, VectorQuantizer
 from llcourse.context import Supplied
+from llcourse.context.pooled import Pooled
+from llcourse.heads import conv
 from llcourse.objectives import InfoPro
 from llcourse.wiring import IMAGE, Wiring
 
@@ -260,3 +264,27 @@ def test_a_context_is_told_apart_and_copied():
     a, b = networks.sketch(wiring.context(4, 1)), networks.sketch(wiring.context(4, 2))
     assert description(a)["context"] != description(b)["context"] and "context" not in description(cut("R0"))
     assert cut("R1").unheld().wiring == cut("R1").wiring
+
+
+@pytest.mark.parametrize("n", [3, 8, 19])
+@pytest.mark.parametrize("pool", [2, 4, (2, 4)])
+def test_pooled_is_its_layers_also_in_pieces_and_where_nothing_varies(n, pool):
+    torch.manual_seed(0)
+    one = Pooled(*conv(5, 6), nn.AvgPool2d([pool] * 2 if isinstance(pool, int) else pool)).double()
+    with torch.no_grad():
+        one[1].weight.copy_(torch.tensor([1.0, -2.0, 0.0, 0.5, 3.0, 1.0]))
+        one[1].bias.copy_(torch.tensor([0.0, 1.0, 1.0, -0.5, 0.2, -9.0]))
+        one[0].weight[3] = 0  # a channel without variance
+    several, x = copy.deepcopy(one), torch.randn(n, 5, 8, 8).double()
+    a, b = x.clone().requires_grad_(), x.clone().requires_grad_()
+    made, layers = one(a), nn.Sequential.forward(several, b)
+    assert type(made.grad_fn).__name__ == "_PooledBackward" and (made - layers).abs().max() < 1e-12
+    of = torch.randn_like(made)
+    made.backward(of)
+    layers.backward(of)
+    for p, q in [(a, b), *zip(one.parameters(), several.parameters())]:
+        assert (p.grad - q.grad).abs().max() < 1e-10
+    assert all((p.double() - q.double()).abs().max() < 1e-12 for p, q in zip(one.buffers(), several.buffers()))
+    assert torch.allclose(one.eval()(x), several.eval()(x), atol=1e-12)
+    with torch.no_grad():
+        assert torch.allclose(one.train()(x), layers, atol=1e-12)
