@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from llcourse import Recipe, Run, context, cost, measure, networks, reach, schedules, train, wiring
-from llcourse.borders import ReplayBuffer, VectorQuantizer
+from llcourse.borders import ReplayBuffer, Sample, VectorQuantizer
 from llcourse.context import Supplied
 from llcourse.context.pooled import Pooled
 from llcourse.heads import conv
@@ -219,6 +219,21 @@ def test_a_buffer_that_keeps_no_context_is_refused():
     with pytest.raises(ValueError, match="does not keep it"):
         for _ in range(3):
             net.backward(*batch())
+
+
+def test_what_a_buffer_gives_belongs_together():
+    buffer = ReplayBuffer(3, images=True, context=2)
+    for n in range(5):  # over the end of the ring; each batch is full of its number
+        h, image, low, high = (torch.full((2, C, 2, 2), float(n)) for C in (4, 3, 5, 6))
+        buffer.put(Sample(h, image, torch.full((2,), n), {4: high, 2: low}))
+    seen = set()
+    for _ in range(3):
+        taken = buffer.take()
+        found = [taken.h, taken.image, taken.y, taken.context[2], taken.context[4]]
+        numbers, = {frozenset(tensor.flatten().tolist()) for tensor in found}
+        seen |= numbers
+        assert [tensor.shape[1] for tensor in (taken.context[2], taken.context[4])] == [5, 6]
+    assert seen == {2, 3, 4}
 
 
 def test_a_quantiser_touches_the_features_alone():

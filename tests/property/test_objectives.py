@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from llcourse import Run, groups, measure, networks, objectives, reach, wiring
+from llcourse import Run, cost, groups, measure, networks, objectives, reach, wiring
 from llcourse.objectives import CrossEntropy, InfoPro, Reconstruction
 from llcourse.objectives.upsampled import UpsampledConv2d
 
@@ -111,6 +111,21 @@ def test_weights_lie_on_a_line_from_border_to_border():
     for wrong in ((1, 2), ((1, 2),), ((1,), (2,)), "ResNet-32, K = 3", ((1, -1), (1, 1))):
         with pytest.raises(ValueError, match="weight"):
             InfoPro(weights=wrong)
+
+
+def test_decoders_are_in_the_papers_count_and_in_autograds():
+    """The cheaper one at the features' resolution; in autograd's count also what is saved where maps are enlarged."""
+    def net(**given):
+        return networks.resnet(8, width=4, shape=(3, 16, 16)).cut(4, "linear", **given)
+
+    weights, shape = "ResNet-32, K = 4", (3, 16, 16)
+    full, own = (net(objective=InfoPro(weights=weights, decoder=decoder)) for decoder in ("full", "own"))
+    plain = net()
+    extra = [cost.training_macs(one, shape) - cost.training_macs(plain, shape) for one in (full, own)]
+    assert extra[0] == 3 * sum((C * 12 + 36) * 9 * 16**2 for C in (4, 4, 8))
+    assert extra[1] == 3 * sum((C * 12 + 36) * 9 * side**2 for C, side in ((4, 16), (4, 16), (8, 8)))
+    exact = [cost.exact_macs(one, shape) for one in (full, own, plain)]
+    assert exact[2] < exact[1] < exact[0] < exact[2] + extra[0]
 
 
 def test_heads_under_contrast_are_projections_and_have_no_accuracy(images):

@@ -104,3 +104,18 @@ def test_a_measurement_is_repeatable_and_leaves_no_trace(context):
     assert torch.equal(torch.get_rng_state(), state) and [m.training for m in net.modules()] == modes
     assert all(torch.equal(t, before[n]) for n, t in net.state_dict().items())
     assert all(p.grad is None for p in net.parameters())
+
+
+def test_a_probe_is_its_formula():
+    torch.manual_seed(0)
+    images = pictures(200)
+    net = networks.resnet(8, width=4, classes=4, shape=(3, 8, 8)).cut(2, "linear")
+    h = net.eval().body[0](images.normalize(images.test_x)).detach().mean((2, 3)).double()
+    learn, measured = halves(images)
+    scaled = (h - h[learn].mean(0)) / h[learn].std(0)
+    one = torch.cat([scaled, torch.ones(200, 1).double()], dim=1)
+    held = 1e-3 * 100 * scaled[learn].square().mean() * torch.diag(torch.tensor([1.0] * h.shape[1] + [0.0])).double()
+    target = nn.functional.one_hot(images.test_y, 4).double()
+    weight = torch.linalg.inv(one[learn].T @ one[learn] + held) @ one[learn].T @ target[learn]
+    expected = ((one[measured] @ weight).argmax(1) == images.test_y[measured]).float().mean() * 100
+    assert measure.probe(net, images)[0] == pytest.approx(expected.item()) and 20 < expected < 90
