@@ -129,7 +129,8 @@ def messages(net, shape):
     """[(bytes up, bytes down), ...] of one image above each module: features to each reader, gradients back; float32.
 
     Readers are other modules and heads that do not sit on the module itself. A codec above the module makes messages
-    smaller; what it sends once a batch, such as a codebook, is left out (Border.message_bytes has it).
+    smaller; what it sends once a batch, such as a codebook, is left out (Border.message_bytes has it). A module in
+    groups counts as one worker: what its groups exchange is not in it.
     """
     (rows, given), up, down = _counted(net, shape), Counter(), Counter()
     own = {j: 4 * torch.Size(body.shape).numel() for j, (body, _) in enumerate(rows[: net.K])}
