@@ -142,8 +142,9 @@ def messages(net, shape):
     """[(bytes up, bytes down), ...] of one image above each module: features to each reader, gradients back; float32.
 
     Readers are other modules and heads that do not sit on the module itself. Context goes up with the features, from
-    border to border as far as it is read; the image is not counted. A codec above the module makes messages
-    smaller; what it sends once a batch, such as a codebook, is left out (Border.message_bytes has it).
+    border to border as far as it is read; the image is not counted. A codec above the module makes messages smaller;
+    what it sends once a batch, such as a codebook, is left out (Border.message_bytes has it). A module in groups counts
+    as one worker: what its groups exchange is not in it.
     """
     (rows, given), up, down = _counted(net, shape), Counter(), Counter()
     own = {j: 4 * torch.Size(body.shape).numel() for j, (body, _) in enumerate(rows[: net.K])}

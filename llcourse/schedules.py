@@ -71,16 +71,18 @@ def synchronous(net, epochs):
 def sequential(net, epochs):
     """Greedy layer-wise training: module 1 for `epochs` epochs, then module 2 on the frozen module 1, and so on.
 
-    Bengio et al. (2007); Belilovsky et al. (2019). K times as many epochs in all as synchronous training. Raises
-    ValueError unless every module has its own loss: with wider reaches, what to freeze is not defined.
+    Bengio et al. (2007); Belilovsky et al. (2019). K times as many epochs in all as synchronous training. Heads
+    beyond the last module train with it. Raises ValueError unless every module has its own loss: with wider reaches,
+    what to freeze is not defined.
     """
-    if not np.array_equal(net.reach, np.eye(net.K)):
+    if not np.array_equal(net.reach, np.eye(len(net.heads), net.K)):
         raise ValueError(f"sequential training needs reach.local({net.K}): every module its own loss and no other; "
                          f"got\n{net.reach}")
     if any(border is not None and border.holds for border in net.borders):
         raise ValueError("sequential training runs the frozen modules on every batch; "
                          "a border that holds batches would hide them from the module that learns")
-    return [Phase(epochs, (j,), j) for j in range(net.K)]
+    last = net.K - 1
+    return [*(Phase(epochs, (j,), j) for j in range(last)), Phase(epochs, tuple(range(last, len(net.heads))), last)]
 
 
 def last_only(net, epochs):

@@ -12,7 +12,8 @@ class Exchange(nn.Module):
 
     share: 0 (none: n = C / G) to 1 (all: n = C); of C / G channels int(share * C / G) are taken. In the authors' code
     the own slice is cut out with indices that the loop over the others has overwritten, so that for any share between 0
-    and 1 a group's gradient lands in its neighbour; here it stays. Raises ValueError if G does not divide C.
+    and 1 the gradient of every group but the first lands in the one before it; here it stays. Raises ValueError if G
+    does not divide C.
 
     >>> exchange = Exchange(C=4, G=2, share=0.5)
     >>> exchange(torch.arange(4.0).view(1, 4, 1, 1)).flatten().tolist()

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..arguments import number
+
 Preset = namedtuple("Preset", "weight temperature")
 PRESETS = {  # of the diversity term
     "none": Preset(0.0, 1.0),
@@ -29,9 +31,8 @@ def diversity(logits, y, temperature=3.0):
 
 def _wrong(logits, y, temperature):
     """Unit vectors of the probabilities of the wrong classes: (batch, G, classes)."""
-    p = (logits / temperature).softmax(dim=-1)
-    p = p.scatter(-1, y.view(-1, 1, 1).expand(-1, p.shape[1], 1), 0.0)
-    return F.normalize(p, dim=-1)  # to sum to 1 first changes no direction
+    true = y.view(-1, 1, 1).expand(-1, logits.shape[1], 1)
+    return F.normalize((logits / temperature).scatter(-1, true, -torch.inf).softmax(dim=-1), dim=-1)
 
 
 def _pairs(p):
@@ -52,7 +53,9 @@ class GroupLosses(nn.Module):
         super().__init__()
         if not isinstance(preset, Preset) and not (isinstance(preset, str) and preset in PRESETS):
             raise ValueError(f"no preset is called {preset!r}; there are {', '.join(PRESETS)}")
-        self.G, (self.weight, self.temperature) = G, PRESETS[preset] if isinstance(preset, str) else preset
+        weight, temperature = PRESETS[preset] if isinstance(preset, str) else preset
+        self.G, self.weight = G, number("the weight of diversity", weight)
+        self.temperature = number("the temperature of diversity", temperature, above=0)
 
     def forward(self, logits, record):
         loss = F.cross_entropy(logits.transpose(1, 2), record.y.unsqueeze(1).expand(-1, self.G)) * self.G
@@ -67,7 +70,7 @@ class GroupLosses(nn.Module):
 
 
 class OneGroup(nn.Module):
-    """The loss of one group: the others' logits are constants."""
+    """A depth's loss as one group sees it: the others' logits are constants, so that their cells get no gradient."""
 
     def __init__(self, losses, g):
         super().__init__()

@@ -10,18 +10,18 @@ def ensembles(logits):
 
     "depth k, group g": one head. "depth k": the mean over its groups. "final head": the head on top. "all depths": the
     mean over groups, depths weighted 2^k and the final head next in that row (the authors' "layerwise"; weights sum to
-    1). "last depth" and "thread g": the groups of the last depth below the final head, and one of them alone; neither
-    is there where no depth is. Heads of a network without groups, (batch, classes), are depths of one group.
+    1). "last depth" and "thread g": the groups of the last depth, and one of them alone; neither is there in a network
+    without groups, whose heads, (batch, classes), are depths of one group.
     """
     *depths, final = [logits[i] for i in sorted(logits)]
-    every = [depth.softmax(dim=-1).view(len(depth), -1, depth.shape[-1]) for depth in depths]
+    every = [depth.float().softmax(dim=-1).view(len(depth), -1, depth.shape[-1]) for depth in depths]
     named = {f"depth {k}, group {g}": p[:, g - 1] for k, p in enumerate(every, 1) for g in range(1, p.shape[1] + 1)}
     named |= {f"depth {k}": p.mean(dim=1) for k, p in enumerate(every, 1)}
-    named["final head"] = final.softmax(dim=-1)
+    named["final head"] = final.float().softmax(dim=-1)
     means = [*(p.mean(dim=1) for p in every), named["final head"]]
     weights = [2**k for k in range(len(means))]
     named["all depths"] = sum(weight * p for weight, p in zip(weights, means)) / sum(weights)
-    for last in every[-1:]:
+    for last in (p for p, depth in zip(every[-1:], depths[-1:]) if depth.dim() == 3):
         named |= {"last depth": last.mean(dim=1)} | {f"thread {g}": p for g, p in enumerate(last.unbind(1), 1)}
     return named
 

@@ -25,7 +25,8 @@ class _OwnersOnly(torch.autograd.Function):
         if ctx.needs_input_grad[1]:
             for_weight = back(gradient, h, weight, *shared, 1, (False, True, False))[1]
         if ctx.needs_input_grad[0]:
-            own = torch.cat([rows.chunk(G, dim=1)[g] for g, rows in enumerate(weight.chunk(G))])
+            parts = weight.unflatten(0, (G, -1)).unflatten(2, (G, -1))  # (head, its outputs, group read, its channels)
+            own = parts.diagonal(dim1=0, dim2=2).movedim(-1, 0).flatten(0, 1)
             for_h = back(gradient, h, own, *shared, G, (True, False, False))[0]
         return for_h, for_weight, None, None, None
 

@@ -21,6 +21,7 @@ def group_heads(C, G, share, make):
     exchange = Exchange(C, G, share)
     several = [make(exchange.n) for _ in range(G)]
     if share == 1 and type(several[0][0]) is nn.Conv2d:
+        _refuse_unknown(several[0][0])
         return Grouped(SharedConv2d([head[0] for head in several]), *stack([head[1:] for head in several]), G=G)
     return Grouped(exchange, *stack(several), G=G)
 
@@ -41,8 +42,17 @@ def stack(heads):
     return nn.Sequential(*layers, nn.Unflatten(1, (len(heads), -1)))
 
 
+def _refuse_unknown(convolution):
+    c = convolution
+    if (c.bias is not None or c.groups != 1 or c.padding_mode != "zeros" or isinstance(c.padding, str)
+            or set(c.dilation) != {1}):
+        raise TypeError(f"a head with {c} cannot be stacked; a convolution has bias=False, numbers for padding, and "
+                        "no dilation, groups or padding_mode")
+
+
 def _convolution(several):
     first, G = several[0], len(several)
+    _refuse_unknown(first)
     return _filled(GroupedConv2d(G * first.in_channels, G * first.out_channels, first.kernel_size, first.stride,
                                  first.padding, G), several)
 
@@ -54,7 +64,8 @@ def _linear(several):
 
 def _norm(several):
     first = several[0]
-    return _filled(type(first)(len(several) * first.num_features, first.eps, first.momentum), several)
+    return _filled(type(first)(len(several) * first.num_features, first.eps, first.momentum, first.affine,
+                                first.track_running_stats), several)
 
 
 def _filled(made, several):

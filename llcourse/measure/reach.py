@@ -9,6 +9,7 @@ import torch
 from ..cell import taken
 from ..copying import copied
 from ..local import LocalNetwork
+from ..reach import ReachError
 from ..walk import TrainingWalk
 from .batch import pair
 
@@ -40,8 +41,14 @@ class MeasuredReach:
                           for part in self.parts for name in self.tensors[part]] for loss in self.losses])
 
     def differences(self, declared):
-        """Lines that say where this differs from a declared matrix; an empty list if it does not."""
-        lines = []
+        """Lines that say where this differs from a declared matrix; an empty list if it does not.
+
+        ReachError if that has another shape: of neuron groups it is reach.groups(K, G), a row and a column a cell.
+        """
+        lines, shape = [], (len(self.losses), len(self.parts))
+        if np.shape(declared) != shape:
+            raise ReachError(f"measured are {shape[0]} losses and {shape[1]} parts, declared is a matrix of shape "
+                             f"{np.shape(declared)}; of neuron groups declare reach.groups(K, G)")
         for i, loss in enumerate(self.losses):
             for j, part in enumerate(self.parts):
                 names = list(self.through.get((loss, part), ()))
@@ -121,8 +128,7 @@ def _reach(model, batch, losses, parts):
         parts = parts or _children(model)
         gradients = _of_scalar
     named = [(part, *entry) for part, contents in parts.items() for entry in _entries(model, contents)]
-    covered = {id(p) for _, _, p, _ in named}
-    missed = [name for name, p in model.named_parameters() if p.requires_grad and id(p) not in covered]
+    missed = _missed(model, named)
     if missed and not isinstance(model, LocalNetwork):
         raise ValueError(f"in no part, so not measured: {', '.join(missed[:5])}; name them in parts=")
     through, tensors = {}, {part: [] for part in parts}
@@ -182,8 +188,21 @@ def _entries(model, contents):
     return [(f"{names.get(id(p), 'parameter')}[{_shown(index)}]", p, index) for p, index in contents if p.requires_grad]
 
 
+def _missed(model, named):
+    """Names of parameters that are in no part, and of those whose entries are not all in one."""
+    left = {id(p): torch.ones(p.shape, dtype=torch.bool, device=p.device)
+            for p in model.parameters() if p.requires_grad}
+    for _, _, p, index in named:
+        if id(p) in left:
+            left[id(p)][... if index is None else index] = False
+    return [name + (f" ({n} of {p.numel()} entries)" if n < p.numel() else "")
+            for name, p in model.named_parameters() if p.requires_grad and (n := int(left[id(p)].sum()))]
+
+
 def _shown(index):
-    """A slice, or several, as one writes them: 0:4, or :, 0:4."""
+    """A slice, or several, as one writes them: 0:4, or :, 0:4; of a mask how many entries it has."""
+    if isinstance(index, torch.Tensor) and index.dtype == torch.bool:
+        return f"{int(index.sum())} of {index.numel()} entries"
     if isinstance(index, tuple):
         return ", ".join(map(_shown, index))
     if isinstance(index, slice):

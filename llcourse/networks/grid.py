@@ -9,17 +9,17 @@ from .. import cost, groups, heads
 from .resnet import resnet
 
 
-def grid(K, G, head="1c2f", share=1.0, depth=20):
-    """[(MACs of module j, MACs of its head), ...] of `resnet(depth).cut(K, head, groups=G, share=share)` on an image,
+def grid(K, G, head="1c2f", share=1.0, depth=20, width=16):
+    """[(MACs of module j, MACs of its head), ...] of `resnet(depth, width).cut(K, head, groups=G, share=share)` on an image,
     all groups of a depth together; of a network in groups (0, MACs of the final head) last.
 
     >>> grid(1, 1), grid(2, 4)
     ([(40812544, 640)], [(4898816, 4756480), (7405568, 9475072), (0, 2368768)])
     """
-    whole, modules = _whole(depth), [[]]
-    borders = _borders(depth, K)
+    whole, modules = _whole(depth, width), [[]]
+    borders = _borders(depth, width, K)
     for name in whole.block_names:
-        modules[-1].append(_blocks(depth, G, opened=len(modules) > 1 and not modules[-1])[name])
+        modules[-1].append(_blocks(depth, width, G, opened=len(modules) > 1 and not modules[-1])[name])
         if name in borders:
             modules.append([])
     rows = [(sum(block.macs for block in blocks), blocks[-1].shape) for blocks in modules]
@@ -31,20 +31,20 @@ def grid(K, G, head="1c2f", share=1.0, depth=20):
 
 
 @cache
-def _whole(depth):
+def _whole(depth, width):
     with torch.device("meta"):  # shapes alone matter
-        return resnet(depth)
+        return resnet(depth, width)
 
 
 @cache
-def _borders(depth, K):
-    return _whole(depth).borders(K)
+def _borders(depth, width, K):
+    return _whole(depth, width).borders(K)
 
 
 @cache
-def _blocks(depth, G, opened):
+def _blocks(depth, width, G, opened):
     """{name: what the block costs}, all of them opened or none."""
-    whole = _whole(depth)
+    whole = _whole(depth, width)
     with torch.device("meta"):
         blocks = whole.remake(groups=G, opened=whole.block_names if opened else ()).blocks
     shape, counted = whole.shape, {}

@@ -1,8 +1,9 @@
 """A network as an explicit chain of named blocks, and cutting the chain into K modules.
 
 A block is the smallest unit that can be a module of its own. `Network.cut` joins blocks into modules and gives each
-module a head. Convolutions start as He et al. (2015) propose, fan-out mode, or as INITIALISATIONS says; linear layers
-as PyTorch's own, so that untrained logits are small and the first loss is near the logarithm of the number of classes.
+module a head. Convolutions start as He et al. (2015) propose, fan-out mode (all outputs count, also of one in groups,
+as in the code of neuron groups), or as INITIALISATIONS says; linear layers as PyTorch's own, so that untrained logits
+are small and the first loss is near the logarithm of the number of classes.
 """
 
 from torch import nn
@@ -35,17 +36,17 @@ class Network(nn.Module):
     output to logits.   shape: of one image, (3, H, W).   published: {K: names of the blocks before the K - 1 borders}
     where the literature fixed them.   initialisation: a name in INITIALISATIONS, for the heads of its cuts too; raises
     ValueError for any other.   remake: a function (groups, opened) -> the same network in groups, with those of its
-    blocks, by name, whose first layer reads all groups; None where it has no such form.
+    blocks, by name, whose first layer reads all groups; None where it has no such form.   groups: that it is in now.
     """
 
     def __init__(self, name, blocks, classifier, classes, shape=(3, 32, 32), published=None, initialisation="he",
-                 remake=None):
+                 remake=None, groups=1):
         super().__init__()
         one_of("initialisation", initialisation, INITIALISATIONS)
         self.name, self.classes, self.shape = name, classes, tuple(shape)
         self.block_names, self.published = list(blocks), published or {}
         self.blocks, self.classifier = nn.ModuleList(blocks.values()), classifier
-        self.initialisation, self.remake = initialisation, remake
+        self.initialisation, self.remake, self.groups = initialisation, remake, groups
         self.apply(INITIALISATIONS[initialisation])
 
     def forward(self, x):
@@ -93,6 +94,9 @@ class Network(nn.Module):
         ends = [self.block_names.index(name) + 1 for name in self.borders(K)] + [len(self.blocks)]
         groups, share = whole("groups", groups, 1), number("share", share, most=1)
         mode = contexts.named(context, len(ends))
+        if self.groups not in (1, groups) and (K, groups) != (1, 1):
+            raise ValueError(f"this {self.name} is in {self.groups} groups: cut it with groups={self.groups}, or in "
+                             f"one piece; got K = {K} and groups={groups}")
         if groups != 1:
             if mode.name != "R0":
                 raise ValueError(f"groups read all groups below them and nothing else; context is {context!r}")

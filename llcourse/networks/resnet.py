@@ -56,4 +56,5 @@ def resnet(depth=32, width=16, classes=10, shape=(3, 32, 32), groups=1, opened=(
             channels = out
     classifier = nn.Sequential(*heads.linear(channels, None, classes))
     return Network(f"ResNet-{depth}", blocks, classifier, classes, shape,
-                   partition.RESNET32 if depth == 32 else None, remake=partial(resnet, depth, width, classes, shape))
+                   partition.RESNET32 if depth == 32 else None, groups=groups,
+                   remake=partial(resnet, depth, width, classes, shape))

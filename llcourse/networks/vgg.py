@@ -31,7 +31,7 @@ def vgg6a(classes=10, shape=(3, 32, 32), groups=1, opened=()):
                            nn.Unflatten(1, (1024, 1, 1))),
     }
     return Network("VGG6a", blocks, nn.Sequential(nn.Flatten(), nn.Linear(1024, classes)), classes, shape,
-                   remake=partial(vgg6a, classes, shape))
+                   groups=groups, remake=partial(vgg6a, classes, shape))
 
 
 def cnn6(width=128, classes=10, shape=(3, 32, 32), initialisation="he"):

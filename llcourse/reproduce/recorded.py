@@ -58,8 +58,8 @@ def table(suite, epochs=None):
 def _row(c, recorded, prediction, compared):
     errors, best = [_error(run, prediction) for run in recorded[c.name]], [_best(run) for run in recorded[c.name]]
     backprop = {run["seed"]: _error(run, prediction) for run in recorded.get("backprop", [])}
-    gaps = [run["error"] - backprop[run["seed"]] for run in recorded[c.name] if run["seed"] in backprop]
-    row = {"method": c.method, "K": c.K, "head": c.head if c.K > 1 else None, "seeds": len(errors),
+    gaps = [_error(run, prediction) - backprop[run["seed"]] for run in recorded[c.name] if run["seed"] in backprop]
+    row = {"method": c.method, "K": c.K, "head": c.head if c.K > 1 or c.cut else None, "seeds": len(errors),
            "error": float(np.mean(errors)), "spread": float(np.std(errors, ddof=1)) if len(errors) > 1 else None,
            "gap": f"{np.mean(gaps):+.2f}" if gaps and c.name != "backprop" else None}
     if compared:

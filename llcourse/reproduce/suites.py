@@ -121,8 +121,11 @@ SUITES = {
         "ResNet-20, CIFAR-10", partial(networks.resnet, 20), Recipe(precision="bfloat16"), 20,
         (_groups(2, 2), _groups(2, 2, "paper"), _groups(4, 2), Configuration("Backprop, G = 2", network={"groups": 2}),
          _groups(1, 2), _groups(2, 4), _groups(4, 4), _groups(1, 4),
-         Configuration("Backprop, width 11", network={"width": 11}),  # as many MACs as G = 2 in one piece
-         Configuration("DGL, width 8", 4, "1c2f", network={"width": 8}),  # a worker's cost is that of G = 2
+         # dense, in all as many MACs as G = 2 and 4; narrow, the largest worker's as of G = 2 and 4
+         Configuration("Backprop, width 11", network={"width": 11}),
+         Configuration("Backprop, width 8", network={"width": 8}),
+         Configuration("DGL, width 10", 4, "1c2f", network={"width": 10}),
+         Configuration("DGL, width 8", 4, "1c2f", network={"width": 8}),
          _groups(2, 4, "paper"), Configuration("Backprop, G = 4", network={"groups": 4}),
          _groups(4, 4, "paper"), _groups(1, 4, "paper"), _groups(4, 2, "paper"), _groups(1, 2, "paper")),
         SHORT, beside=(BACKPROP, ("dgl-short", "dgl-k2-1c2f"), DGL)),

@@ -154,17 +154,45 @@ def test_measured_equals_declared_a_slice(K, G, head, share):
 
 
 def test_the_slip_of_the_authors_code_is_seen():
-    """Own slice and neighbour's swapped, as where indices of the loop over the others are used after it."""
+    """Group g sees group g - 1 with gradient, as where indices of the loop over the others are used after it: the last
+    is trained by nobody."""
 
     class Slip(groups.Exchange):
         def forward(self, h):
-            return super().forward(h.roll(h.shape[1] // self.G, dims=1))
+            own = h.unflatten(1, (self.G, -1))
+            return super().forward(torch.cat([own[:, :1], own[:, :-1]], dim=1).flatten(1, 2))
 
-    net = grouped(2, 2, share=0.5)
-    net.heads[0][0] = Slip(8, 2, 0.5)
-    differences = measure.reach(net, batch()).differences(reach.groups(2, 2))
-    assert "loss 1.1 does not reach module 1.1" in differences and any("loss 1.1 leaks into module 1.2" in line
+    net = grouped(2, 4, share=0.5)
+    net.heads[0][0] = Slip(8, 4, 0.5)
+    measured = measure.reach(net, batch())
+    differences = measured.differences(reach.groups(2, 4))
+    assert measured.matrix[:4, :4].argmax(axis=1).tolist() == [0, 0, 1, 2]
+    assert "loss 1.4 does not reach module 1.4" in differences and any("loss 1.4 leaks into module 1.3" in line
                                                                        for line in differences)
+
+
+def test_a_declared_reach_of_modules_is_no_reach_of_cells():
+    net = grouped(2, 2)
+    with pytest.raises(reach.ReachError, match=r"5 losses and 4 parts, declared is a matrix of shape \(3, 2\)"):
+        measure.reach(net, batch()).differences(net.reach)
+
+
+def test_groups_train_depth_by_depth(images):
+    torch.manual_seed(0)
+    net = networks.resnet(8, width=8, classes=4, shape=(3, 16, 16)).cut(2, "linear", groups=2)
+    stem = net.body[0][0][0].weight
+    before, history = stem.clone(), train(net, images, 2, schedule="sequential", recipe=Recipe(batch=24))
+    assert not torch.equal(stem, before) and len(history.rows) == 4
+    assert [[loss is not None for loss in row["loss"]] for row in history.rows] == [[True, False, False]] * 2 + [
+        [False, True, True]] * 2
+
+
+@pytest.mark.parametrize("cut", [{"K": 2, "groups": 2}, {"K": 2}, {"K": 1, "groups": 2}])
+def test_a_network_in_groups_is_cut_in_as_many(cut):
+    net = networks.resnet(8, width=8, groups=4)
+    with pytest.raises(ValueError, match="is in 4 groups: cut it with groups=4, or in one piece"):
+        net.cut(**cut)
+    assert net.cut(1).K == 1 and net.cut(2, groups=4).body[0].G == 4
 
 
 @pytest.mark.parametrize("kernel", groups.KERNELS)
@@ -212,6 +240,19 @@ def test_stacked_heads_are_the_heads_side_by_side(kind):
         groups.stack([nn.Sequential(nn.Dropout())] * 2)
 
 
+@pytest.mark.parametrize("share", [0.0, 1.0])
+@pytest.mark.parametrize("setting", [{"bias": True}, {"dilation": 2}, {"padding": "same"}, {"padding_mode": "circular"},
+                                     {"groups": 2}])
+def test_a_convolution_that_would_change_by_stacking_is_refused(share, setting):
+    with pytest.raises(TypeError, match="cannot be stacked; a convolution has bias=False"):
+        groups.group_heads(8, 2, share, lambda n: nn.Sequential(nn.Conv2d(n, 4, 3, **{"bias": False} | setting)))
+
+
+def test_a_norm_keeps_its_settings():
+    made = groups.stack([nn.Sequential(nn.BatchNorm2d(4, affine=False), nn.Flatten()) for _ in range(2)])
+    assert made[0].weight is None and made[0].num_features == 8
+
+
 @pytest.mark.parametrize("stride, G", [(1, 2), (2, 4)])
 def test_shared_convolutions_give_gradients_to_owners_alone(stride, G):
     """Against G convolutions of the input, all channels but the own detached."""
@@ -257,6 +298,14 @@ def test_diversity_by_hand():
     assert groups.diversity(logits[:, :1], torch.tensor([0]), 1.0) == 0
     same = logits[:, [0, 0]]
     assert groups.diversity(same, torch.tensor([0]), 3.0).item() == pytest.approx(1)
+    sure = 10 * same.float()  # of the true class: the rest is what float32 cannot tell from nothing beside it
+    assert groups.diversity(sure, torch.tensor([0]), 1.0).item() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("preset", [groups.Preset(-1, 1), groups.Preset(1, 0), groups.Preset(float("nan"), 1)])
+def test_a_preset_of_ones_own_is_checked(preset):
+    with pytest.raises(ValueError, match="of diversity is"):
+        groups.GroupLosses(2, preset)
 
 
 def test_diversity_of_many_is_the_mean_over_ordered_pairs():
@@ -288,7 +337,8 @@ def test_ensembles_of_a_network_without_groups():
     p = {0: torch.tensor([[0.5, 0.5]]), 1: torch.tensor([[0.2, 0.8]])}
     named = groups.ensembles({i: t.log() for i, t in p.items()})
     assert named["all depths"][0].tolist() == pytest.approx([(0.5 + 2 * 0.2) / 3, (0.5 + 2 * 0.8) / 3])
-    assert named["thread 1"][0].tolist() == named["last depth"][0].tolist() == pytest.approx([0.5, 0.5])
+    assert {"thread 1", "last depth"}.isdisjoint(named) and named["depth 1, group 1"][0].tolist() == pytest.approx(
+        [0.5, 0.5])
     alone = groups.ensembles({0: p[1].log()})
     assert sorted(alone) == ["all depths", "final head"]
     assert alone["all depths"][0].tolist() == pytest.approx([0.2, 0.8])

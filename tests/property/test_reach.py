@@ -214,6 +214,19 @@ def test_parameters_that_the_model_holds_itself_are_measured():
         measure.reach(model, batch, losses=Positional.losses, parts={"first": model.first, "second": model.second})
 
 
+def test_entries_that_are_in_no_slice_are_missed():
+    """A loss may leak into just those."""
+    torch.manual_seed(0)
+    model, batch = torch.nn.Linear(4, 4), (torch.randn(3, 4), torch.tensor([0, 1, 1]))
+    parts = {"a": [(model.weight, slice(0, 2)), (model.bias, slice(None))],
+             "b": [(model.weight, torch.eye(4, 4).roll(2, 0) > 0)]}
+    with pytest.raises(ValueError, match=r"in no part, so not measured: weight \(6 of 16 entries\); name"):
+        measure.reach(model, batch, losses=lambda m, x, y: {"all": F.cross_entropy(m(x), y)}, parts=parts)
+    parts["b"].append((model.weight, slice(2, 4)))
+    measured = measure.reach(model, batch, losses=lambda m, x, y: {"all": F.cross_entropy(m(x), y)}, parts=parts)
+    assert measured.tensors["b"] == ["weight[4 of 16 entries]", "weight[2:4]"]
+
+
 def test_measuring_reports_what_is_not_reached():
     measured = measure.reach(Leaky(False), (torch.randn(3, 4), torch.tensor([0, 1, 1])), losses=Leaky.losses)
     assert measured.differences([[1, 0, 1], [1, 1, 0]]) == ["final does not reach first"]

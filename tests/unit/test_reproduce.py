@@ -75,13 +75,16 @@ def test_what_the_infopro_paper_reports():
 
 
 def test_what_the_paper_on_groups_reports():
-    """Accuracies of its figure as errors; every row but backprop's with the head of its code and the diversity term."""
+    """Accuracies of its figure as errors; every row but backprop's with the head of its code, those in groups with the
+    diversity term."""
     suite = suites.SUITES["groups-table"]
     published = {c.name: c.published for c in suite.configurations}
     assert (published["backprop"] == (7.0, None) and published["groups-g-2-k16-1c2f-s2"] == (16.6, None)
             and published["groups-g-8-k2-1c2f-s2"] == (11.0, None) and published["dgl-k4-1c2f-s2"] == (11.4, None))
     net = suite.make(suite.configuration("groups-g-2-k4-1c2f-s2"))
     assert net.heads[3][0].stride == (2, 2) and net.objectives[0].weight == 0.5 and net.objectives[0].temperature == 3
+    assert all((c.cut.get("diversity") == "paper") == ("groups" in c.cut) and c.head == "1c2f-s2"
+               for c in suite.configurations[1:])
     assert (suite.recipe, suite.epochs) == (suites.SUITES["dgl-table"].recipe, 160)
 
 
@@ -97,6 +100,7 @@ def test_a_suite_says_whose_error_it_shows(tiny, monkeypatch):
     backprop, row = reproduce.table("tiny").rows
     assert row["error"] == pytest.approx(100 - made["predictions"]["all depths"]) and row["published"] == "30.00"
     assert backprop["error"] == pytest.approx(results.read(tiny / "backprop-seed0.json")["error"], abs=0.01)
+    assert float(row["gap"]) == pytest.approx(row["error"] - backprop["error"], abs=0.01) and row["head"] == "1c2f-s2"
     one, several = reproduce.predictions("tiny", ["final head", "thread 2"]).rows
     assert one["thread 2"] is None and several["thread 2"] == pytest.approx(100 - made["predictions"]["thread 2"])
     monkeypatch.setitem(suites.SUITES, "empty", TINY)
