@@ -80,16 +80,20 @@ def supplied(body, mode, image, shapes, started):
     """
     wiring, made = mode.wiring(len(body)), []
     for j, blocks in enumerate(body):
-        supply = {}
-        if wirings.IMAGE in wiring.cells[j][1:]:
-            make = ENCODERS[mode.encoder] if mode.encoder else shortcut
-            supply["image"] = make(image, shapes[j - 1])
-        for c in wiring.context[j]:
-            supply[f"input {c + 1}"] = shortcut(shapes[c - 1], shapes[j - 1])
+        supply = {name: started(nn.Sequential(*make(source, shapes[j - 1])))
+                  for name, (make, source) in supplies(mode, wiring, j, image, shapes).items()}
         shows = j in wiring.carried[j]
-        supply = {name: started(nn.Sequential(*layers)) for name, layers in supply.items()}
         made.append(Supplied(blocks, supply, shows) if supply or shows else blocks)
     return made, wiring
+
+
+def supplies(mode, wiring, j, image, shapes):
+    """{name: (a function (source shape, feature shape) -> layers, shape of its source)} of what cell j is supplied
+    with; mode, image and shapes as in `supplied`."""
+    found = {}
+    if wirings.IMAGE in wiring.cells[j][1:]:
+        found["image"] = ENCODERS[mode.encoder] if mode.encoder else shortcut, image
+    return found | {f"input {c + 1}": (shortcut, shapes[c - 1]) for c in wiring.context[j]}
 
 
 def parts(net):
