@@ -1,4 +1,4 @@
-"""What a ResNet in K modules is made of, with its heads, decoders and supplies, and what each part computes: counted part
+"""What a ResNet in K modules is made of, heads, decoders and supplies included, and what each part computes: counted part
 by part, each once, as `grid` does for groups."""
 
 from functools import cache

@@ -1,5 +1,6 @@
 """Exercise 9.1: the reconstruction term of a decoder's pixels, its gradients, and what else may have been computed."""
 
+import math
 from itertools import product
 
 import torch
@@ -75,7 +76,7 @@ def _maps(values):
 
 
 def _entropy(z, p):
-    """- p log s - (1 - p) log(1 - s), s the sigmoid of z: log s is z - log(1 + e^z), and log(1 - s) is -log(1 + e^z)."""
+    """- p log s - (1 - p) log(1 - s), s the sigmoid of z: log s is z - log(1 + e^z), log(1 - s) is -log(1 + e^z)."""
     return torch.logaddexp(z, torch.zeros_like(z)) - p * z
 
 
@@ -91,8 +92,8 @@ def _refuse(where, said, right, z, image, mean, std, extreme):
                     "`F.binary_cross_entropy_with_logits` never takes that of a sigmoid")
     if extreme and said < right:
         raise Wrong(where + shown + "Something cuts the loss off: `F.binary_cross_entropy` takes no logarithm below "
-                    "-100, `clamp` none of less than its bound. What lies beyond has no gradient, and a decoder that is "
-                    "far wrong stays so: compute it of the logits, `F.binary_cross_entropy_with_logits`")
+                    "-100, `clamp` lets none fall below a bound. What lies beyond has no gradient, and a decoder that "
+                    "is far wrong stays so: compute it of the logits, `F.binary_cross_entropy_with_logits`")
     for cause, wrong in _slips(z, image, mean, std):
         if _near(said, wrong):
             raise Wrong(where + shown + cause)
@@ -159,7 +160,7 @@ def _losses():
              of(lambda z, p: _entropy(p, z))),
             ("Decoder and image have changed places: what the decoder makes comes first, the target second",
              of(lambda z, p: _entropy(torch.logit(p), z.sigmoid()))),
-            ("It is counted in bits; the course's logarithms are natural", of(lambda z, p: _entropy(z, p) / 0.6931471805599453))]
+            ("It is counted in bits; the logarithm is the natural one", of(lambda z, p: _entropy(z, p) / math.log(2)))]
 
 
 def _trains(where, said, right, h, leaf, decoder):

@@ -77,14 +77,14 @@ def _slips(right, first, last, K):
            "them, and the last border does not get `last`")
     yield off.format(f"K - 1 = {K - 1}"), _line(first, last, [k / (K - 1) for k in steps])
     yield off.format(f"K = {K}"), _line(first, last, [k / K for k in steps])
-    for n, named in ((K - 2, "K - 2"), (K - 1, "K - 1"), (K, "K")):
+    for n in (K - 2, K - 1, K):
         yield ("the first border has `first`: count the steps from it, from 0 on",
                _line(first, last, [(k + 1) / n for k in steps]))
         if n != K - 1:
             yield (f"these are K = {K} pairs, one a module; they stand at the K - 1 = {K - 1} borders",
                    _line(first, last, [k / n for k in range(K)]))
-    yield (f"these are K = {K} pairs, one a module; they stand at the K - 1 = {K - 1} borders, and the last module's loss "
-           "is the true one", _line(first, last, [k / (K - 1) for k in range(K)]))
+    yield (f"these are K = {K} pairs, one a module; they stand at the K - 1 = {K - 1} borders, and above the last "
+           "module is none", _line(first, last, [k / (K - 1) for k in range(K)]))
     yield "the order is reversed: the first border comes first", right[::-1]
     yield "l1 is right; l2 lies on a line too", [[a, first[1]] for a, _ in right]
     yield "l1 is right; l2 lies on a line too", [[a, last[1]] for a, _ in right]
