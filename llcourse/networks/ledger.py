@@ -1,5 +1,5 @@
-"""What a ResNet in K modules is made of, heads, decoders and supplies included, and what each part computes: counted part
-by part, each once, as `grid` does for groups."""
+"""What a ResNet in K modules is made of, heads, decoders and supplies included, and what each part computes: counted
+part by part, each once, as `grid` does for groups."""
 
 from functools import cache
 from typing import NamedTuple

@@ -9,22 +9,22 @@ from .supplying import mended_right
 
 @exercise("9.1", title="What the features still hold", dots=2, minutes=15,
           why="A class label asks a module to keep one answer; this term asks it to keep the picture.",
-          hints=["Two things are to be compared: the decoder's pixels and the image's. The network never saw the image's "
+          hints=["Two things are compared: the decoder's pixels and the image's. The network was not given the image's "
                  "pixels, but (pixel - mean) / std. How do you get back?",
                  "mean.view(-1, 1, 1) stands beside (batch, 3, H, W), channel by channel: pixels = image * std + mean. "
                  "The cross-entropy of one pixel p is - p log s - (1 - p) log(1 - s), where s is the sigmoid of the "
                  "decoder's logit. At a logit of 300, s rounds to 1: what is log(1 - s) then?",
-                 "F.binary_cross_entropy_with_logits(decoder(h), pixels) takes the sigmoid and both logarithms in one, "
-                 "safely, and the mean over all. Detach nothing, and write into nothing."])
+                 "F.binary_cross_entropy_with_logits(decoder(h), pixels) takes sigmoid and logarithms in one, safely, "
+                 "and the mean over all. Detach nothing, and write into nothing."])
 def reconstruction(answer):
     reconstruction_right(answer)
 
 
 @exercise("9.2", title="Shift the weight", dots=1, minutes=10, numbers=True,
           why="Near the image a module should keep what there is; near the label, what it needs.",
-          hints=["K modules have K - 1 borders. Number them 0 to K - 2: what share of the way from `first` to `last` has "
-                 "been gone at border k?",
-                 "At border 0 none, at border K - 2 all: k / (K - 2). With K = 2 there is one border, and no way to go.",
+          hints=["K modules have K - 1 borders. Number them 0 to K - 2: what share of the way from `first` to `last` "
+                 "lies behind border k?",
+                 "At border 0 none, at border K - 2 all: k / (K - 2). With K = 2 there is one border and no way to go.",
                  "share = k / (K - 2) if K > 2 else 0. A pair is [(1 - share) * a + share * b for a, b in zip(first, "
                  "last)], for k in range(K - 1)."])
 def weights(answer):
@@ -33,24 +33,24 @@ def weights(answer):
 
 @exercise("9.3", title="Where context leaks", dots=2, minutes=10,
           why="Every border is detached, the loss falls, and yet losses train parts of modules that are not theirs.",
-          hints=["Of the three things that are added up, one comes from the image, which has no graph; one is detached. "
-                 "And the third?",
-                 "`below` is what the module below was given: features that were detached, plus what the encoder of that "
-                 "module made, with its graph. Where does the gradient go that enters R[j](below)?",
-                 "R[j] is to be trained, what it reads is not: R[j](below.detach()). And not `given += ...`, which would "
-                 "write into h."])
+          hints=["Three things are added up. One is made of the image, which has no graph; one is detached. And the "
+                 "third?",
+                 "`below` is what the module below was given: features, detached, plus what its encoder made, with "
+                 "its graph. Where does the gradient go that enters R[j](below)?",
+                 "R[j] is to be trained, what it reads is not: R[j](below.detach()). And not `given += ...`, which "
+                 "would write into h."])
 def mended(answer):
     mended_right(answer)
 
 
 @exercise("9.4", title="Who pays at inference?", dots=3, minutes=15, numbers=True,
           why="A decoder is paid for once, an encoder with every image that is ever classified.",
-          hints=["First two functions of the parts: MACs of an image in training, and at inference. Of heads, decoders, "
-                 "encoders, shortcuts and the classifier, which does the answer depend on?",
-                 "owed = trained * (training(a) - training(b)) is what `a` has to make up for, and every classified image "
-                 "saves inference(b) - inference(a). If that is above 0, owed / saved, rounded up, and at least 0.",
-                 "Else, if saved is 0 and owed not above 0, `a` never costs more: 0. In all other cases float(\"inf\"): "
-                 "also where `a` is cheaper at first, for it does not stay so. Training is 3 * sum of all MACs; at "
-                 "inference heads and decoders are left out."])
+          hints=["First write two functions of a list of parts: MACs of an image in training, and at inference. On which "
+                 "of heads, decoders, encoders, shortcuts and classifier does the network's answer depend?",
+                 "owed = trained * (training(a) - training(b)) is what `a` has to make up for; each classified image "
+                 "saves inference(b) - inference(a). If that is above 0: owed / saved, rounded up, and at least 0.",
+                 "Training is 3 * the sum of all MACs; at inference heads and decoders are left out. Where saved is "
+                 "not above 0: 0 if saved == 0 and owed <= 0, for then `a` never costs more; else float(\"inf\"), even "
+                 "where `a` is cheaper at first: it does not stay so."])
 def pays_off(answer):
     return pays_off_right(answer)

@@ -81,7 +81,8 @@ def _entropy(z, p):
 
 
 def _near(given, value):
-    return bool((given.detach() - value.detach()).abs() <= 1e-6 * max(1.0, abs(float(value))))
+    value = value.detach()
+    return bool((given.detach() - value).abs() <= 1e-6 * max(1.0, abs(value.item())))
 
 
 def _refuse(where, said, right, z, image, mean, std, extreme):

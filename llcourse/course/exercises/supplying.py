@@ -13,7 +13,7 @@ WIDTHS = 5, 9, 8, 7, 6  # of the image, then of each module's output
 NEAR = 1e-9
 REFUSALS = {
     "modified by an inplace operation":
-        "autograd needs a tensor as it was, and you write into it: `s = s + ...` makes a new one, `s += ...` does not",
+        "autograd needs a tensor as it was, and you write into it: `x = x + ...` makes a new one, `x += ...` does not",
     "backward through the graph a second time":
         "the graph is gone: return the outputs, and leave `backward` to the caller",
     "shapes cannot be multiplied":
@@ -42,7 +42,7 @@ class _Net(nn.ModuleDict):
 
     def supplied(self, image):
         """For each module a dict of its input and what that is the sum of, its output, and what its shortcut would make
-        of the features alone; by `Detached`, all that comes from below without its graph."""
+        of features alone."""
         rows = [{"input": image, "output": self["module 1"](image)}]
         for j in range(2, self.K + 1):
             below = rows[-1]
@@ -79,7 +79,7 @@ def mended_right(answer):
     the loss on each trains that module and its own supply alone."""
     for K in (4, 2, 3):
         net, image = _Net(K), torch.randn(12, WIDTHS[0], dtype=torch.float64)
-        truth, rows = deepcopy(net), None
+        truth = deepcopy(net)
         rows = truth.supplied(image)
         given, where = image.clone(), f"K = {K}: "
         with watch.Runs(dict(net)) as runs, _Seen(net.all("module")) as seen, explained(REFUSALS, where):
@@ -134,19 +134,19 @@ def _sees_right(where, j, row, given):
     if same("h", "r"):
         raise Wrong(where + "features and its shortcut's; the encoded image is not added")
     if same("h", "e", "of features"):
-        raise Wrong(where + f"the right sum, of a shortcut that reads the features of module {j - 2}. It reads all that "
-                            f"module {j - 1} was given: these features and their supply")
-    raise Wrong(where + f"something else than h + E(image){' + R(given)' * (j > 2)}, where h is the output of module "
-                        f"{j - 1}" + f" and `given` what that was given itself" * (j > 2))
+        raise Wrong(where + f"the right sum, of a shortcut that reads features of module {j - 2}. It reads all that "
+                            f"module {j - 1} was given: these and their supply")
+    raise Wrong(where + f"something else than h + E(image){' + R(below)' * (j > 2)}, where h is the output of module "
+                        f"{j - 1}{', and `below` what that was given itself' * (j > 2)}")
 
 
 def _unchanged(where, j, out, gave, above):
     if out.shape == gave.shape and (out - gave).abs().max() <= NEAR:
         return
     if above is not None and out.shape == above.shape and (out - above).abs().max() <= NEAR:
-        raise Wrong(where + f"entry {j} of your list is not what module {j} gave, but what module {j + 1} was given. Did "
-                            "`+=` write into it? h.detach() has the same memory as h, and the head of module "
-                            f"{j} reads h: `s = s + ...` makes a new tensor")
+        raise Wrong(where + f"entry {j} of your list is not what module {j} gave, but what module {j + 1} was given. "
+                            "Did `+=` write into it? h.detach() has the same memory as h, and the head of module "
+                            f"{j} reads h: `given = given + ...` makes a new tensor")
     raise Wrong(where + f"entry {j} of your list is not the output of module {j}")
 
 
@@ -181,7 +181,7 @@ def _leak(trained, net):
         for i, n in np.argwhere(measured > right):
             return said + f"Loss {i + 1} trains the {_named(f'{kind} {columns[n]}')} too. " + (
                 "Features go up detached, h.detach()" if kind == "module" else
-                "Which part of module {0} reads something that this {1} had a hand in?".format(i + 1, kind))
+                f"Which part of module {i + 1} reads something that this {kind} had a hand in?")
         missing = columns[int(np.argwhere(measured < right)[0][1])]
         return said + f"No loss trains the {_named(f'{kind} {missing}')}"
 
@@ -193,5 +193,5 @@ def _rows(matrix):
 def _as_autograd(where, trained, expected):
     for (i, name), gradient in expected.items():
         if not (trained[i, name] - gradient).abs().max() <= 1e-7:
-            raise Wrong(where + f"values and reach are right, but loss {i} has another gradient for the {_named(name)}: "
-                                "each part works once, on what comes from below, as it is")
+            raise Wrong(where + f"values and reach are right, but loss {i} has another gradient for the "
+                                f"{_named(name)}: each part works once, on what comes from below, as it is")
