@@ -45,8 +45,8 @@ def mended(answer):
 
 @exercise("9.4", title="Who pays at inference?", dots=3, minutes=15, numbers=True,
           why="A decoder is paid for once, an encoder with every image that is ever classified.",
-          hints=["First write two functions of a list of parts: MACs of an image in training, and at inference. On which "
-                 "of heads, decoders, encoders, shortcuts and classifier does the network's answer depend?",
+          hints=["First write two functions of a list of parts: an image's MACs in training, and at inference. On "
+                 "which of heads, decoders, encoders, shortcuts and classifier does the answer depend?",
                  "owed = trained * (training(a) - training(b)) is what `a` has to make up for; each classified image "
                  "saves inference(b) - inference(a). If that is above 0: owed / saved, rounded up, and at least 0.",
                  "Training is 3 * the sum of all MACs; at inference heads and decoders are left out. Where saved is "

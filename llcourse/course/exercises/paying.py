@@ -125,7 +125,7 @@ def pays_off_right(answer):
 
 def _named(case):
     a, b, _, _, trained = case
-    return f"a = {a}; b = {b}; {trained:,} images trained on"
+    return f"a = {a}; b = {b}; {trained:,} image{'s' * (trained != 1)} trained on"
 
 
 def _number(answer, case):

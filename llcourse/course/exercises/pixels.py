@@ -110,7 +110,7 @@ def _slips(z, image, mean, std):
     pairs = [(t, loss) for t, loss in product(targets, losses) if targets[0] is t or losses[0] is loss]
     pairs += [(t, loss) for t, loss in product(targets[1:], losses[1:])]
     for (first, p), (second, loss) in pairs:
-        if causes := " ".join(filter(None, (first, second))):
+        if causes := ". ".join(filter(None, (first, second))):
             yield causes, loss(z, p)
 
 
@@ -172,9 +172,9 @@ def _trains(where, said, right, h, leaf, decoder):
             with explained(REFUSALS, where):
                 came = torch.autograd.grad(said, here, retain_graph=True, allow_unused=True)
         if any(g is None for g in came):
-            raise Wrong(where + f"the value is right, and no gradient reaches {name}: " + (
-                "the module below learns nothing from it. Do not detach h" if name == "h" and said.requires_grad else
-                "it learns nothing from it. Leave out detach, no_grad, item and numpy"))
+            raise Wrong(where + f"the value is right, and no gradient reaches {name}, which learns nothing so. " + (
+                "Detach neither h nor what is made of it" if name == "h" and said.requires_grad else
+                "Leave out detach, no_grad, item and numpy"))
         for g, expected in zip(came, torch.autograd.grad(right, there, retain_graph=True)):
             if not (g - expected).abs().max() <= 1e-6 * max(1.0, expected.abs().max().item()):
                 raise Wrong(where + f"the value is right, the gradient of {name} is not: something on the way is "

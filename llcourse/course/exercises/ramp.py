@@ -52,6 +52,8 @@ def _fault(given, right, first, last, K):
             return f"these are {name} alone; a border has a pair, (l1, l2)"
     if _same(given, columns):
         return "a list of all l1 and one of all l2; a pair for each border is asked for: zip(l1, l2)"
+    if K == 2 and not any(isinstance(pair, list) for pair in given):
+        return "a list of one pair, [first], is asked for: one border has one pair"
     if len(given) != K - 1:
         return (f"{K} modules have K - 1 = {K - 1} border{'s' * (K > 2)}, and each a pair; you return {len(given)}" + (
             ". The last module's loss is the true one, without a reconstruction" if len(given) == K else ""))

@@ -87,7 +87,7 @@ def mended_right(answer):
         _of_right_kind(where, outputs, K)
         for name in net:
             if runs.count(name) != 1:
-                raise Wrong(where + f"the {_named(name)} runs {runs.count(name)} times; it should once" + (
+                raise Wrong(where + f"{_named(name)} runs {runs.count(name)} times; it should once" + (
                     ", or its BatchNorm moves more often" if runs.count(name) else ""))
         if not torch.equal(given, image):
             raise Wrong(where + "the image changed in place, and the modules above need it as it was")
@@ -104,15 +104,16 @@ def mended_right(answer):
 
 def _named(name):
     kind, j = name.split()
-    return name if kind == "module" else f"{kind} of module {j}"
+    return name if kind == "module" else f"the {kind} of module {j}"
 
 
 def _of_right_kind(where, outputs, K):
-    if not isinstance(outputs, (list, tuple)) or len(outputs) != K or not all(
-            isinstance(out, torch.Tensor) for out in outputs):
-        raise Wrong(where + f"return the list of the {K} modules' outputs, tensors; got " + (
-            f"{len(outputs)} of something else" if isinstance(outputs, (list, tuple)) else
-            f"a {type(outputs).__name__}"))
+    if not isinstance(outputs, (list, tuple)):
+        raise Wrong(where + f"return the list of the {K} modules' outputs; this is a {type(outputs).__name__}")
+    kinds = sorted({type(out).__name__ for out in outputs})
+    if len(outputs) != K or not all(isinstance(out, torch.Tensor) for out in outputs):
+        raise Wrong(where + f"return the list of the {K} modules' outputs, tensors; this has {len(outputs)} entries, "
+                            f"each a {' or a '.join(kinds)}")
 
 
 def _sees_right(where, j, row, given):
@@ -172,18 +173,18 @@ def _leak(trained, net):
         right = np.array([[int(i == j) for j in columns] for i in range(1, K + 1)])
         if not columns or (measured == right).all():
             continue
-        said = (f"a row a loss, a column the {kind} of each module{f' from {first} on' if first > 1 else ''}, losses "
-                f"train {_rows(measured)}; it should be {_rows(right)}. ")
+        column = "a module" if kind == "module" else f"the {kind} of each module from {first} on"
+        said = (f"a row a loss, a column {column}, losses train {_rows(measured)}; it should be {_rows(right)}. ")
         if not measured.any():
             return said + f"No loss trains any {kind}" + (
                 ": detach what comes from below, h and what a shortcut reads; not what the supply makes of it"
                 if kind != "module" else "")
         for i, n in np.argwhere(measured > right):
-            return said + f"Loss {i + 1} trains the {_named(f'{kind} {columns[n]}')} too. " + (
+            return said + f"Loss {i + 1} trains {_named(f'{kind} {columns[n]}')} too. " + (
                 "Features go up detached, h.detach()" if kind == "module" else
                 f"Which part of module {i + 1} reads something that this {kind} had a hand in?")
         missing = columns[int(np.argwhere(measured < right)[0][1])]
-        return said + f"No loss trains the {_named(f'{kind} {missing}')}"
+        return said + f"No loss trains {_named(f'{kind} {missing}')}"
 
 
 def _rows(matrix):
@@ -193,5 +194,5 @@ def _rows(matrix):
 def _as_autograd(where, trained, expected):
     for (i, name), gradient in expected.items():
         if not (trained[i, name] - gradient).abs().max() <= 1e-7:
-            raise Wrong(where + f"values and reach are right, but loss {i} has another gradient for the "
+            raise Wrong(where + f"values and reach are right, but loss {i} has another gradient for "
                                 f"{_named(name)}: each part works once, on what comes from below, as it is")
