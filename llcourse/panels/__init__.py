@@ -1,5 +1,6 @@
 """Widgets of the chapters: controls above, a picture and a line of text below."""
 
+from .context import context
 from .cuts import cuts
 from .groups import groups
 from .heads import heads
@@ -10,4 +11,4 @@ from .reach import reach
 from .ticks import ticks
 from .timeline import timeline
 
-__all__ = ["Panel", "cuts", "groups", "heads", "messages", "pipeline", "reach", "ticks", "timeline"]
+__all__ = ["Panel", "context", "cuts", "groups", "heads", "messages", "pipeline", "reach", "ticks", "timeline"]

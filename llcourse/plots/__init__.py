@@ -3,6 +3,7 @@
 Those called draw_... draw on an Axes that they are given; the figures, and the panels, are made of them.
 """
 
+from .bills import draw_bill
 from .chains import chains, draw_chain
 from .fronts import draw_front, fronts
 from .gradients import gradients
@@ -13,7 +14,7 @@ from .style import legend, module_colours, named
 from .timeline import draw_timeline, timeline
 from .workers import draw_workers
 
-__all__ = ["bars", "by_module", "chains", "curves", "draw_bars", "draw_chain", "draw_front", "draw_lines",
+__all__ = ["bars", "by_module", "chains", "curves", "draw_bars", "draw_bill", "draw_chain", "draw_front", "draw_lines",
            "draw_matrix", "draw_stacked", "draw_timeline", "draw_workers", "fronts", "gradients", "legend", "lines",
            "matrix", "methods", "module_colours", "named", "patches", "reach", "reaches", "shares", "stacked",
            "timeline", "tradeoff"]

@@ -13,18 +13,29 @@ from torch import nn
 import llcourse
 from llcourse import groups, networks, reach
 from llcourse.course import chapters, checks, exercises, solutions
-from llcourse.course.exercises import fitting, owning, planning
+from llcourse.course.exercises import fitting, owning, paying, planning
 from llcourse.course.solutions.ch00 import sealed_losses
 from llcourse.course.solutions.ch01 import far_but_fast, kept_for_backward, two_losses
 from llcourse.course.solutions.ch02 import forward_epochs
 from llcourse.course.solutions.ch05 import design, message_bytes
 from llcourse.course.solutions.ch07 import front, idle
+from llcourse.course.solutions.ch09 import pays_off, weights
 from llcourse.course.solutions.ch10 import cells, owners
 from tests.course.wrong_answers.ch00 import right
 from tests.course.wrong_answers.ch02 import phase
 from tests.course.wrong_answers.ch03 import step
 from tests.course.wrong_answers.ch05 import in_place, update
 from tests.course.wrong_answers.ch06 import by_backward, from_above
+from tests.course.wrong_answers.ch09 import (
+    at_the_border,
+    by_adding,
+    by_linspace,
+    by_logsigmoid,
+    by_search,
+    by_softplus,
+    by_supplied,
+    even,
+)
 from tests.course.wrong_answers.ch10 import (
     by_autograd,
     by_distances,
@@ -153,6 +164,10 @@ OTHERWISE = [("0.1", 2), ("0.1", torch.tensor(2)), ("0.1", np.array([2])), ("0.1
              ("7.2", stairs), ("7.2", lambda points: tuple(front(points))),
              ("7.2", lambda points: sorted(reversed(front(points)), key=lambda name: points[name][0])),
              ("7.3", ((8, 8, 16, "ZB-H1"), [np.int64(8), torch.tensor(3), 2, "ZB-H1"])),
+             ("9.1", by_softplus), ("9.1", by_logsigmoid), ("9.2", by_linspace), ("9.2", by_adding),
+             ("9.2", lambda *given: np.array(weights(*given), dtype=np.float32)), ("9.3", by_supplied),
+             ("9.3", at_the_border), ("9.4", by_search), ("9.4", even()),
+             ("9.4", lambda *given: torch.tensor(pays_off(*given), dtype=torch.float64)),
              ("10.1", by_autograd), ("10.1", filled),
              ("10.1", lambda block, G: {name: owner.clone().byte() for name, owner in owners(block, G).items()}),
              ("10.2", groups.diversity), ("10.2", minus_infinity), ("10.2", by_distances),
@@ -195,9 +210,12 @@ def test_the_workers_of_the_last_exercise_compute_what_the_package_counts(share)
             assert fitting.costs(K, G, share) == counted
 
 
-def test_slips_of_the_last_exercise_are_told_apart():
-    named = {}
-    for cause, otherwise in fitting.SLIPS:
-        answers = tuple(fitting._choice(*case, **otherwise) for case in fitting._cases())
+@pytest.mark.parametrize("cases, right, slips", [
+    (fitting._cases, fitting._choice, fitting.SLIPS),
+    (lambda: [case[2:] for case in paying._cases()], paying._even, paying.SLIPS)], ids=["10.4", "9.4"])
+def test_slips_of_the_last_exercise_are_told_apart(cases, right, slips):
+    named, cases = {}, cases()
+    for cause, otherwise in slips:
+        answers = tuple(right(*case, **otherwise) for case in cases)
         assert named.setdefault(answers, cause) == cause
-    assert tuple(fitting._choice(*case) for case in fitting._cases()) not in named
+    assert tuple(right(*case) for case in cases) not in named

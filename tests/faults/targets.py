@@ -186,6 +186,8 @@ TARGETS = {
        for ask in ("set", "text_at")},
     "panel of groups": Target(asked(panels.groups, "text_at"), {"K": 4, "G": 2, "share": 0.5, "head": "mlp"}, is_text,
                               15),
+    "panel of context": Target(asked(panels.context, "text_at"), {"K": 4, "context": "R1E", "decoder": "own"}, is_text,
+                               15),
 }
 
 

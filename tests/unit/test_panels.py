@@ -7,17 +7,18 @@ import matplotlib.pyplot as plt
 import pytest
 import torch
 
-from llcourse import cost, heads, networks, panels, reach
+from llcourse import cost, heads, networks, objectives, panels, reach
 
 PANELS = {"reach": panels.reach, "timeline": panels.timeline, "heads": panels.heads, "cuts": panels.cuts,
           "ticks": panels.ticks, "messages": panels.messages, "pipeline": panels.pipeline,
-          "groups": panels.groups}
+          "groups": panels.groups, "context": panels.context}
 STRIPS = {"reach": [{"method": "Chunked, 2 modules"}, {"method": "Deep supervision"}],
           "ticks": [{"S": 1}, {"S": 5}],
           "timeline": [{"method": "Backprop"}, {"method": "Chunked, 2 modules"}],
           "heads": [{"head": "mlp"}, {"head": "cnn"}], "cuts": [{"K": 2}, {"K": 16}],
           "messages": [{"Kc": 16}, {"Kc": 1024}],
-          "pipeline": [{"pipeline": "GPipe"}, {"pipeline": "ZB-H1"}], "groups": [{"G": 1}, {"G": 8}]}
+          "pipeline": [{"pipeline": "GPipe"}, {"pipeline": "ZB-H1"}], "groups": [{"G": 1}, {"G": 8}],
+          "context": [{"context": "R1E"}, {"context": "R0"}]}
 panel_names = pytest.mark.parametrize("name", PANELS)
 
 
@@ -63,7 +64,7 @@ def test_a_strip_draws_each_setting_on_axes_of_its_own_under_one_legend(name):
         f"{setting} = {value}" for chosen in STRIPS[name] for setting, value in chosen.items()]
     labels = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
     assert len(labels) == len(set(labels)) and bool(labels) == (name in ("timeline", "cuts", "ticks", "pipeline",
-                                                                             "groups"))
+                                                                             "groups", "context"))
 
 
 def test_a_strip_says_what_its_pictures_share_and_titles_them_by_what_differs():
@@ -265,4 +266,78 @@ def test_groups_draw_no_random_numbers():
     networks.grid.__globals__["_blocks"].cache_clear()
     before = torch.random.get_rng_state()
     panels.groups().set(K=8, G=2, head="mlp")
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("K, context, decoder", [(2, "R0", None), (4, "R1", "own"), (16, "R1E", None), (8, "e", "full"),
+                                                 (4, "R2e", None)])
+def test_a_ledger_counted_part_by_part_is_what_the_network_costs(K, context, decoder):
+    with torch.device("meta"):
+        whole = networks.resnet(20 if K < 16 else 32, width=4)
+        infopro = objectives.InfoPro(weights=((1, 1), (1, 1)), decoder=decoder or "full")
+        net = whole.cut(K, context=context, objective=infopro if decoder else "cross-entropy")
+        rows = cost.modules(net, whole.shape)
+    parts = networks.ledger(K, context, decoder, depth=20 if K < 16 else 32, width=4)
+
+    def summed(j, *kinds):
+        return sum(part.macs for part in parts if part.module == j and part.kind in kinds)
+
+    for j, (body, head) in enumerate(rows, start=1):
+        assert summed(j, "module", "encoder", "shortcut") == body.macs
+        assert summed(j, "head" if j < K else "classifier") == head.macs
+        assert summed(j, "decoder") == getattr(net.objectives[j - 1], "macs", 0)
+    assert 3 * sum(part.macs for part in parts) == cost.training_macs(net, whole.shape)
+    assert sum(part.macs for part in parts if part.stays) == sum(body.macs for body, _ in rows) + rows[-1][1].macs
+    assert all(part.macs for part in parts) and [part.module for part in parts] == sorted(p.module for p in parts)
+
+
+def test_supplies_are_encoders_and_shortcuts_of_the_modules_that_they_feed():
+    supplies = [part[:2] for part in networks.ledger(4, "R1E") if part.kind in ("encoder", "shortcut")]
+    assert supplies == [("encoder", 2), ("encoder", 3), ("shortcut", 3), ("encoder", 4), ("shortcut", 4)]
+    assert [part[:2] for part in networks.ledger(4, "R1") if part.kind == "shortcut"] == [
+        ("shortcut", 2), ("shortcut", 3), ("shortcut", 4)]  # the first one's source is the image
+    with pytest.raises(ValueError, match="decoder is 'x'"):
+        networks.ledger(4, decoder="x")
+
+
+def test_context_shows_who_pays_when():
+    panel = panels.context()
+    assert panel.text.value == ("training computes 1.26 times what backprop does, inference 1.19 times; heads and "
+                                "decoders, 4.7 + 0.0 MMAC, vanish; encoders and shortcuts, 13.4, stay")
+    before = panel.png
+    assert panel.set(context="R0", decoder="full") == (
+        "training computes 1.26 times what backprop does, inference 1.00 times; heads and decoders, 4.7 + 13.4 MMAC, "
+        "vanish; encoders and shortcuts, 0.0, stay") and panel.png != before  # a decoder is an encoder turned round
+    assert "inference 1.95 times" in panel.text_at(K=16, context="R1E", decoder="none")
+    assert "training computes 1.33 times what backprop does, inference 1.00 times" in panel.text_at(
+        K=16, context="R0", decoder="none")
+
+
+def test_context_draws_what_stays_then_what_vanishes_and_cuts_nothing_off():
+    both = {"K": 4, "context": "R1E", "decoder": "full"}
+    first, second = panels.context().strip(both, {"K": 2, "context": "R0"}).axes
+    parts = {bars.get_label(): [bar.get_width() for bar in bars] for bars in first.containers}
+    assert list(parts) == ["module", "encoder, shortcut", "head", "decoder"]
+    ledger = networks.ledger(4, "R1E", "full")
+    for j in range(4):
+        own = [part for part in ledger if part.module == j + 1]
+        assert sum(widths[j] for widths in parts.values()) == pytest.approx(sum(part.macs for part in own) / 1e6)
+        assert parts["decoder"][j] == pytest.approx(sum(p.macs for p in own if p.kind == "decoder") / 1e6)
+        at = [bars[j] for bars in first.containers]
+        assert [bar.get_x() for bar in at] == pytest.approx([sum(bar.get_width() for bar in at[:n]) for n in range(4)])
+        stays = sum(part.macs for part in own if part.stays) / 1e6
+        assert first.texts[j].get_text().startswith(f"{stays:.1f} + ")
+    assert [bars.get_label() for bars in second.containers] == ["module", "head"]  # what there is none of has no entry
+    for axes in (first, second):
+        longest = max(bar.get_x() + bar.get_width() for bars in axes.containers for bar in bars)
+        assert axes.get_xlim()[0] == 0 and axes.get_xlim()[1] > 1.1 * longest
+    assert [text.get_text() for text in first.texts if text.get_fontweight() == "bold"] == ["22.2 + 9.8"]
+
+
+def test_every_context_can_be_drawn_and_draws_no_random_numbers():
+    before, panel = torch.random.get_rng_state(), panels.context()
+    for context in panel.controls["context"].options:
+        for decoder in panel.controls["decoder"].options:
+            panel.text_at(K=16, context=context, decoder=decoder)
+        panel.set(context=context)
     assert torch.equal(torch.random.get_rng_state(), before)

@@ -287,7 +287,7 @@ WRONG = {
             (term(loss=by_hand), "a logarithm is taken of 0"), (term(loss=with_nan), "a logarithm is taken of 0"),
             (term(loss=lambda z, p: F.binary_cross_entropy(z.sigmoid(), p)), "takes no logarithm below -100"),
             (term(loss=clamped), "Something cuts the loss off"),
-            (term(made=lambda decoder, h: decoder(h.detach())), "no gradient reaches h, which learns nothing so. Detach neither"),
+            (term(made=lambda decoder, h: decoder(h.detach())), "no gradient reaches h, which learns nothing so. Detach"),
             (lambda *given: reconstruction(*given).detach(), "Leave out detach"),
             (lambda *given: reconstruction(*given).item(), "which carries the gradient"),
             (no_graph, "no gradient reaches h"), (decoder_held, "no gradient reaches the decoder"),
