@@ -35,6 +35,7 @@ from tests.course.wrong_answers.ch09 import (
     by_softplus,
     by_supplied,
     even,
+    into_a_copy,
 )
 from tests.course.wrong_answers.ch10 import (
     by_autograd,
@@ -166,7 +167,7 @@ OTHERWISE = [("0.1", 2), ("0.1", torch.tensor(2)), ("0.1", np.array([2])), ("0.1
              ("7.3", ((8, 8, 16, "ZB-H1"), [np.int64(8), torch.tensor(3), 2, "ZB-H1"])),
              ("9.1", by_softplus), ("9.1", by_logsigmoid), ("9.2", by_linspace), ("9.2", by_adding),
              ("9.2", lambda *given: np.array(weights(*given), dtype=np.float32)), ("9.3", by_supplied),
-             ("9.3", at_the_border), ("9.4", by_search), ("9.4", even()),
+             ("9.3", at_the_border), ("9.3", into_a_copy), ("9.4", by_search), ("9.4", even()),
              ("9.4", lambda *given: torch.tensor(pays_off(*given), dtype=torch.float64)),
              ("10.1", by_autograd), ("10.1", filled),
              ("10.1", lambda block, G: {name: owner.clone().byte() for name, owner in owners(block, G).items()}),

@@ -203,6 +203,11 @@ def by_supplied(modules, E, R, image):
     return tuple(outputs)
 
 
+def into_a_copy(modules, E, R, image):
+    """And again: a copy may be written into."""
+    return supplied(up=lambda h: h.detach().clone(), add=written_into)(modules, E, R, image)
+
+
 def at_the_border(modules, E, R, image):
     """And again: what goes up is detached where it is kept."""
     return supplied(keep=lambda h, given: given.detach(), around=lambda R, below: R(below))(modules, E, R, image)
@@ -287,7 +292,7 @@ WRONG = {
             (term(loss=by_hand), "a logarithm is taken of 0"), (term(loss=with_nan), "a logarithm is taken of 0"),
             (term(loss=lambda z, p: F.binary_cross_entropy(z.sigmoid(), p)), "takes no logarithm below -100"),
             (term(loss=clamped), "Something cuts the loss off"),
-            (term(made=lambda decoder, h: decoder(h.detach())), "no gradient reaches h, which learns nothing so. Detach"),
+            (term(made=lambda decoder, h: decoder(h.detach())), "which learns nothing so. Detach neither h"),
             (lambda *given: reconstruction(*given).detach(), "Leave out detach"),
             (lambda *given: reconstruction(*given).item(), "which carries the gradient"),
             (no_graph, "no gradient reaches h"), (decoder_held, "no gradient reaches the decoder"),
