@@ -1,14 +1,17 @@
 """Figure of who pays when: a row a module, in it what stays at inference, then, hatched, what vanishes after
 training."""
 
+import math
+
 import seaborn as sns
 
 from .given import label, numbers, text
-from .style import HATCHES, LEAST, ground
+from .style import HATCHES, LEAST, SMALL, ground, room
 
 
 def draw_bill(axes, stays, vanishes, names):
     """Draw a bar a module on an Axes, each with two sums, of what stays + what vanishes; that of the dearest is bold.
+    Where bars are narrow, sums stand beside the first of several alike.
 
     stays, vanishes: {part: a number for each module}, first those of `stays`; names: of the modules, from the image on.
     """
@@ -25,10 +28,13 @@ def draw_bill(axes, stays, vanishes, names):
                     bar.sticky_edges.x[:] = [0]  # an empty part at a bar's end would hold the axis there
             left = [start + width for start, width in zip(left, widths)]
         sums.append([end - start for start, end in zip(before, left)])
-    for y, (kept, gone, end) in enumerate(zip(*sums, left)):
-        axes.annotate(f"{kept:.1f} + {gone:.1f}", (end, y), xytext=(5, 0), textcoords="offset points", va="center",
-                      fontsize=LEAST, fontweight="bold" if y == left.index(max(left)) else "normal")
-    axes.set_yticks(rows, [text(name) for name in names])
+    step, dearest = math.ceil(1.2 * SMALL * len(names) / room(axes)[1]), left.index(max(left))
+    shown = [f"{kept:.1f} + {gone:.1f}" for kept, gone in zip(*sums)]
+    for y, (words, end) in enumerate(zip(shown, left)):
+        if step == 1 or y == dearest or shown[y - 1] != words == shown[(y + 1) % len(shown)]:
+            axes.annotate(words, (end, y), xytext=(5, 0), textcoords="offset points", va="center", fontsize=LEAST,
+                          fontweight="bold" if y == dearest else "normal")
+    axes.set_yticks(rows[::step], [text(name) for name in names[::step]])  # where they would touch, some
     axes.margins(x=0.2)  # no limits: in a strip others share the axis
     axes.set_ylim(len(names) - 0.4, -0.6)
     ground(axes)

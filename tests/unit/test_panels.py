@@ -315,7 +315,7 @@ def test_context_shows_who_pays_when():
 
 def test_context_draws_what_stays_then_what_vanishes_and_cuts_nothing_off():
     both = {"K": 4, "context": "R1E", "decoder": "full"}
-    first, second = panels.context().strip(both, {"K": 2, "context": "R0"}).axes
+    first, second = panels.context().strip(both, {"K": 4, "context": "R0"}).axes
     parts = {bars.get_label(): [bar.get_width() for bar in bars] for bars in first.containers}
     assert list(parts) == ["module", "encoder, shortcut", "head", "decoder"]
     ledger = networks.ledger(4, "R1E", "full")
@@ -328,7 +328,10 @@ def test_context_draws_what_stays_then_what_vanishes_and_cuts_nothing_off():
         stays = sum(part.macs for part in own if part.stays) / 1e6
         assert first.texts[j].get_text().startswith(f"{stays:.1f} + ")
     assert [bars.get_label() for bars in second.containers] == ["module", "head"]  # what there is none of has no entry
-    for axes in (first, second):
+    narrow = panels.context().strip({"K": 16}, {"K": 16, "context": "R0"}).axes[0]
+    assert [text.get_text() for text in narrow.texts] == ["6.8 + 1.2", "8.6 + 1.2", "12.1 + 2.4"]  # of modules 2, 8, 13
+    assert [label.get_text() for label in narrow.get_yticklabels()][:3] == ["1", "3", "5"]
+    for axes in (first, second, narrow):
         longest = max(bar.get_x() + bar.get_width() for bars in axes.containers for bar in bars)
         assert axes.get_xlim()[0] == 0 and axes.get_xlim()[1] > 1.1 * longest
     assert [text.get_text() for text in first.texts if text.get_fontweight() == "bold"] == ["22.2 + 9.8"]
