@@ -331,7 +331,8 @@ def test_context_draws_what_stays_then_what_vanishes_and_cuts_nothing_off():
     narrow = panels.context().strip({"K": 16}, {"K": 16, "context": "R0"}).axes[0]
     assert [text.get_text() for text in narrow.texts] == ["6.8 + 1.2", "8.6 + 1.2", "12.1 + 2.4"]  # of modules 2, 8, 13
     assert [label.get_text() for label in narrow.get_yticklabels()][:3] == ["1", "3", "5"]
-    for axes in (first, second, narrow):
+    no_head_on_the_longest, = panels.context().strip({"context": "E"}).axes
+    for axes in (first, second, narrow, no_head_on_the_longest):
         longest = max(bar.get_x() + bar.get_width() for bars in axes.containers for bar in bars)
         assert axes.get_xlim()[0] == 0 and axes.get_xlim()[1] > 1.1 * longest
     assert [text.get_text() for text in first.texts if text.get_fontweight() == "bold"] == ["22.2 + 9.8"]
