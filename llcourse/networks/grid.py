@@ -10,8 +10,8 @@ from .resnet import resnet
 
 
 def grid(K, G, head="1c2f", share=1.0, depth=20, width=16):
-    """[(MACs of module j, MACs of its head), ...] of `resnet(depth, width).cut(K, head, groups=G, share=share)` on an image,
-    all groups of a depth together; of a network in groups (0, MACs of the final head) last.
+    """[(MACs of module j, MACs of its head), ...] of `resnet(depth, width).cut(K, head, groups=G, share=share)` on an
+    image, all groups of a depth together; of a network in groups (0, MACs of the final head) last.
 
     >>> grid(1, 1), grid(2, 4)
     ([(40812544, 640)], [(4898816, 4756480), (7405568, 9475072), (0, 2368768)])
