@@ -11,19 +11,30 @@ import torch
 from torch import nn
 
 import llcourse
-from llcourse import reach
+from llcourse import groups, networks, reach
 from llcourse.course import chapters, checks, exercises, solutions
-from llcourse.course.exercises import planning
+from llcourse.course.exercises import fitting, owning, planning
 from llcourse.course.solutions.ch00 import sealed_losses
 from llcourse.course.solutions.ch01 import far_but_fast, kept_for_backward, two_losses
 from llcourse.course.solutions.ch02 import forward_epochs
 from llcourse.course.solutions.ch05 import design, message_bytes
 from llcourse.course.solutions.ch07 import front, idle
+from llcourse.course.solutions.ch10 import cells, owners
 from tests.course.wrong_answers.ch00 import right
 from tests.course.wrong_answers.ch02 import phase
 from tests.course.wrong_answers.ch03 import step
 from tests.course.wrong_answers.ch05 import in_place, update
 from tests.course.wrong_answers.ch06 import by_backward, from_above
+from tests.course.wrong_answers.ch10 import (
+    by_autograd,
+    by_distances,
+    by_index,
+    exchanged,
+    filled,
+    minus_infinity,
+    pick,
+    renamed,
+)
 from tests.guards.cards import stubs
 
 pytestmark = pytest.mark.usefixtures("small_trial")
@@ -141,7 +152,13 @@ OTHERWISE = [("0.1", 2), ("0.1", torch.tensor(2)), ("0.1", np.array([2])), ("0.1
              ("7.1", lambda plan, K, m: 1 - {"local": 1, "ZB-H1": 3 * m / (3 * m + K - 1)}.get(plan, m / (m + K - 1))),
              ("7.2", stairs), ("7.2", lambda points: tuple(front(points))),
              ("7.2", lambda points: sorted(reversed(front(points)), key=lambda name: points[name][0])),
-             ("7.3", ((8, 8, 16, "ZB-H1"), [np.int64(8), torch.tensor(3), 2, "ZB-H1"]))]
+             ("7.3", ((8, 8, 16, "ZB-H1"), [np.int64(8), torch.tensor(3), 2, "ZB-H1"])),
+             ("10.1", by_autograd), ("10.1", filled),
+             ("10.1", lambda block, G: {name: owner.clone().byte() for name, owner in owners(block, G).items()}),
+             ("10.2", groups.diversity), ("10.2", minus_infinity), ("10.2", by_distances),
+             ("10.3", by_index), ("10.3", renamed), ("10.3", exchanged),
+             ("10.4", pick()), ("10.4", lambda *given: np.array(pair) if (pair := cells(*given)) else None),
+             ("10.4", lambda *given: torch.tensor(cells(*given)) if cells(*given) else None)]
 
 
 @pytest.mark.parametrize("id, answer", OTHERWISE)
@@ -157,3 +174,30 @@ def test_the_card_is_complete(item):
 def test_the_best_plans_that_advice_is_measured_by_are_the_best_there_are():
     for latency, ms in zip(planning.LATENCIES, planning.BEST):
         assert planning.best(latency)[0] == pytest.approx(ms)
+
+
+def test_owners_as_autograd_measures_them_are_those_that_the_package_trains_by():
+    torch.manual_seed(0)
+    for what, G, channels, block in owning._blocks():
+        found, named = owning.measured(block, G, channels), dict(block.named_parameters())
+        for g, slices in groups.owned(block, G).items():
+            for (name, owner), (p, rows) in zip(found.items(), slices):
+                assert p is named[name] and (owner[rows] == g).all() and (owner == g).sum() == p[rows].numel(), what
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_the_workers_of_the_last_exercise_compute_what_the_package_counts(share):
+    with torch.device("meta"):
+        whole = networks.resnet(20)
+        for K, G in ((1, 1), (4, 1), (1, 2), (8, 4)):
+            net = whole.cut(K, head=fitting.HEAD, groups=G, share=share if G > 1 else 1.0)  # one has none to share with
+            counted = [(body.macs, head.macs) for body, head in llcourse.cost.modules(net, whole.shape)]
+            assert fitting.costs(K, G, share) == counted
+
+
+def test_slips_of_the_last_exercise_are_told_apart():
+    named = {}
+    for cause, otherwise in fitting.SLIPS:
+        answers = tuple(fitting._choice(*case, **otherwise) for case in fitting._cases())
+        assert named.setdefault(answers, cause) == cause
+    assert tuple(fitting._choice(*case) for case in fitting._cases()) not in named
