@@ -12,7 +12,7 @@ from .kernels import GroupedConv2d, GroupedLinear
 from .ownership import Grouped
 from .shared import SharedConv2d
 
-POOLS = GlobalAverage, nn.AdaptiveAvgPool2d  # each channel by itself: before the exchange they do the same to fewer maps
+POOLS = GlobalAverage, nn.AdaptiveAvgPool2d  # channel by channel: before the exchange they do the same to fewer maps
 
 
 def group_heads(C, G, share, make):
