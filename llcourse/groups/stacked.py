@@ -12,6 +12,8 @@ from .kernels import GroupedConv2d, GroupedLinear
 from .ownership import Grouped
 from .shared import SharedConv2d
 
+POOLS = GlobalAverage, nn.AdaptiveAvgPool2d  # channel by channel: before the exchange they do the same to fewer maps
+
 
 def group_heads(C, G, share, make):
     """The heads of a depth's G groups as one: (batch, C, H, W) -> (batch, G, classes), exchange included.
@@ -23,7 +25,10 @@ def group_heads(C, G, share, make):
     if share == 1 and type(several[0][0]) is nn.Conv2d:
         _refuse_unknown(several[0][0])
         return Grouped(SharedConv2d([head[0] for head in several]), *stack([head[1:] for head in several]), G=G)
-    return Grouped(exchange, *stack(several), G=G)
+    layers = stack(several)
+    if type(several[0][0]) in POOLS:
+        return Grouped(layers[0], exchange, *layers[1:], G=G)
+    return Grouped(exchange, *layers, G=G)
 
 
 def stack(heads):

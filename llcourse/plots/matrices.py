@@ -10,6 +10,7 @@ from . import given
 from .style import LABEL, LEAST, SMALL, TITLE, ground, named
 
 WIDE = 4  # matrices in a row
+READABLE = 24  # rows or columns whose entries and numbers can be read one by one; larger matrices have colours alone
 
 
 def draw_matrix(axes, R, title="", column="module", declared=None):
@@ -22,22 +23,24 @@ def draw_matrix(axes, R, title="", column="module", declared=None):
         raise ReachError(f"declared is a matrix of shape {declared.shape} and measured one of {R.shape}")
     rows, K = R.shape
     axes.imshow(R, cmap="Blues", vmin=0, vmax=1.6, aspect="equal")
-    size = SMALL if rows <= 6 else LEAST
+    size, every = SMALL if rows <= 6 else LEAST, -(-max(rows, K) // READABLE)
     for i in range(rows):
         for j in range(K):
             wrong = declared is not None and R[i, j] != declared[i, j]
-            axes.text(j, i, str(R[i, j]), ha="center", va="center", fontsize=size,
-                      color="crimson" if wrong else ("white" if R[i, j] else "0.6"),
-                      fontweight="bold" if wrong else "normal")
+            if every == 1:
+                axes.text(j, i, str(R[i, j]), ha="center", va="center", fontsize=size,
+                          color="crimson" if wrong else ("white" if R[i, j] else "0.6"),
+                          fontweight="bold" if wrong else "normal")
             if wrong:  # a frame, which grey keeps
                 axes.add_patch(plt.Rectangle((j - 0.44, i - 0.44), 0.88, 0.88, fill=False, color="crimson",
                                              linewidth=2))
     ground(axes)
     named(axes, column, "loss", title)
-    axes.set_xticks(range(K), range(1, K + 1), fontsize=size)
-    axes.set_yticks(range(rows), range(1, rows + 1), fontsize=size)
-    axes.set_xticks(np.arange(0.5, K - 1), minor=True)
-    axes.set_yticks(np.arange(0.5, rows - 1), minor=True)
+    axes.set_xticks(range(0, K, every), range(1, K + 1, every), fontsize=size)
+    axes.set_yticks(range(0, rows, every), range(1, rows + 1, every), fontsize=size)
+    if every == 1:
+        axes.set_xticks(np.arange(0.5, K - 1), minor=True)
+        axes.set_yticks(np.arange(0.5, rows - 1), minor=True)
     axes.grid(which="minor", color="white", linewidth=1.5)
     axes.tick_params(which="both", length=0)
     sns.despine(ax=axes, left=True, bottom=True)

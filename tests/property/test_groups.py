@@ -163,7 +163,7 @@ def test_the_slip_of_the_authors_code_is_seen():
             return super().forward(torch.cat([own[:, :1], own[:, :-1]], dim=1).flatten(1, 2))
 
     net = grouped(2, 4, share=0.5)
-    net.heads[0][0] = Slip(8, 4, 0.5)
+    net.heads[0][1] = Slip(8, 4, 0.5)
     measured = measure.reach(net, batch())
     differences = measured.differences(reach.groups(2, 4))
     assert measured.matrix[:4, :4].argmax(axis=1).tolist() == [0, 0, 1, 2]
@@ -238,6 +238,23 @@ def test_stacked_heads_are_the_heads_side_by_side(kind):
     assert sum(p.numel() for p in stacked.parameters()) == sum(p.numel() for h in several for p in h.parameters())
     with pytest.raises(TypeError, match="a head with a Dropout cannot be stacked"):
         groups.stack([nn.Sequential(nn.Dropout())] * 2)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("kind", ["linear", "mlp", "mlp-sr"])
+def test_pooling_before_the_exchange_changes_nothing(kind, share):
+    torch.manual_seed(0)
+    made = groups.group_heads(8, 4, share, lambda n: heads.make(kind, (n, 8, 8), 5)).double()
+    pool, exchange, *layers = made
+    assert isinstance(exchange, groups.Exchange)
+    h = torch.randn(3, 8, 8, 8).double()
+    a, b = h.clone().requires_grad_(), h.clone().requires_grad_()
+    seen, expected = made(a), nn.Sequential(exchange, pool, *layers)(b)
+    assert torch.allclose(seen, expected, atol=1e-12)
+    weight = torch.randn_like(seen)
+    (seen * weight).sum().backward()
+    (expected * weight).sum().backward()
+    assert torch.allclose(a.grad, b.grad, atol=1e-12)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])

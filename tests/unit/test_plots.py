@@ -115,6 +115,7 @@ FIGURES = {
     "stacked": lambda: plots.stacked({"with linear heads": [76, 53], "added by 1c2f heads": [0, 1]}, ["1", "2"], "K",
                                      "MiB"),
     "matrix": lambda: plots.matrix(reach.backprop(8)),
+    "large": lambda: plots.matrix(reach.groups(10, 4)),
     "reach": lambda: plots.reach(reach.backprop(4), Measured(reach.local(4)), title="Backprop"),
     "reaches": lambda: plots.reaches({n: (reach.METHODS[n](4), Measured(reach.METHODS[n](4))) for n in reach.METHODS}),
     "narrow": lambda: plots.reaches({n: (reach.local(4), Measured(reach.local(4))) for n in NARROW}, width=2),
@@ -124,6 +125,19 @@ FIGURES = {
     "timeline": lambda: plots.timeline({"a": timeline.simulate(reach.local(4), 12), "greedy": GREEDY}, 4),
 }
 figures = pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
+
+
+def test_a_large_matrix_has_colours_alone_and_differences_in_frames():
+    """Numbers that nobody can read take half a minute to draw."""
+    figure, axes = plt.subplots()
+    wrong = reach.local(40)
+    wrong[3, 1] = 1
+    plots.draw_matrix(axes, wrong, declared=reach.local(40))
+    assert not axes.texts and len(axes.patches) == 1 and [t.get_text() for t in axes.get_xticklabels()][:3] == [
+        "1", "3", "5"]
+    figure, axes = plt.subplots()
+    plots.draw_matrix(axes, reach.local(24))
+    assert len(axes.texts) == 24 * 24 and len(axes.get_xticks()) == 24
 
 
 def boxes(figure, texts):
