@@ -146,6 +146,16 @@ def test_context_and_infopro_are_trained_and_recorded(tiny, monkeypatch):
     assert [row["accuracy"][0] for row in contrast["history"]] == [None, None]
     assert [row["method"] for row in reproduce.table("tiny").rows] == ["ContSup, R1E", "InfoPro, contrast"]
 
+@pytest.mark.parametrize("name, fast", [("interlocking-2-wise-k4-1c2f", True), ("asynchronous-m-10-s-1-k4-1c2f", False),
+                                        ("dgl-codes-of-256-x-4-k4-1c2f", False)])
+def test_on_a_gpu_steps_are_captured_where_every_step_is_the_same(name, fast, monkeypatch):
+    asked = []
+    monkeypatch.setattr("llcourse.reproduce.run.Run", lambda *args, fast, **kwargs: asked.append(fast))
+    suite = "interlocking-short" if fast else "async-short"
+    run.prepare(run.Job(suite, name, 0, 20, "cuda", 1, None, ""), suites.named(suite),
+            suites.named(suite).configuration(name), None)
+    assert asked == [fast]
+
 
 def test_the_preparation_of_the_authors_code():
     """Their normalisation and the padding of their crops; what a suite does not name is the image set's own."""
