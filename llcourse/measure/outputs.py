@@ -34,16 +34,15 @@ def halves(images):
 
 
 @torch.no_grad()
-def outputs(net, images, chosen, look):
-    """look(some, j, h) for each module j and some of the test images `chosen` at a time: h, float32, is its output on
-    them in eval mode. The network stays as it is."""
+def outputs(net, images, x, look):
+    """look(some, j, h) for each module j and some of `x` at a time, uint8 as images.test_x: h, float32, is its output
+    on them in eval mode, normalised as `images` are. The network stays as it is."""
     modes = {module: module.training for module in net.modules()}
     steps = forward(net.wiring, tuple(range(len(net.heads))))
     try:
         net.eval()
-        for some in chosen.split(BATCH):
-            x = images.normalize(images.test_x[some])
-            _Outputs(net, x, lambda j, h, some=some: look(some, j, h)).run(steps)
+        for some in x.split(BATCH):
+            _Outputs(net, images.normalize(some), lambda j, h, some=some: look(some, j, h)).run(steps)
     finally:
         for module, mode in modes.items():
             module.training = mode

@@ -29,7 +29,7 @@ def probe(net, images, grid=1):
         return h.flatten(1)
 
     for learning, chosen in ((True, learn), (False, measured)):
-        outputs(net, images, chosen, lambda some, j, h, of=found[learning]: of[j].append(pooled(j, h)))
+        outputs(net, images, images.test_x[chosen], lambda _, j, h, of=found[learning]: of[j].append(pooled(j, h)))
     y, scores = F.one_hot(images.test_y, len(images.classes)).float(), []
     for a, b in zip(*([torch.cat(of) for of in every] for every in found.values())):
         mean, std = a.mean(0), a.std(0).clamp(min=1e-6)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 
 from ..arguments import whole
@@ -25,48 +26,69 @@ class Reconstructions:
 
 
 def reconstruct(net, images, show=8):
-    """A decoder of each module's output, learnt on one half of the test images and measured on images of the other,
-    with pictures of the first `show`; returns Reconstructions. The network has seen neither half.
+    """A decoder of each module's output, learnt on one half of the test images and measured on images of the other;
+    returns Reconstructions. The network has seen neither half.
+
+    show: how many of the measured images to make pictures of, or pictures to show instead, (n, H, W, 3) of uint8.
 
     A decoder is linear: from the 3 x 3 features around a position to the pixels that lie there, for all positions the
     same, by ridge regression in closed form. So it is the same every time and takes seconds, and it finds what is
     plainly there; a deeper decoder finds more. The network stays as it is. Raises ValueError for fewer than four test
-    images, and for maps whose sides do not divide those of the images.
+    images, for maps whose sides do not divide those of the images, and for pictures of another shape or dtype.
 
     >>> from llcourse import data, networks
     >>> made = reconstruct(networks.resnet(8, width=4).cut(3), data.load("cifar10", train=20, test=40), show=2)
     >>> len(made.errors), made.pictures[2].shape
     (3, (2, 32, 32, 3))
     """
-    show, (learn, measured) = whole("show", show), halves(images)
-    pixels, measured = images.test_x.permute(0, 3, 1, 2).float() / 255, measured[:MEASURED]
+    learn, measured = (images.test_x[half] for half in halves(images))
+    measured = measured[:MEASURED]
+    shown = measured[: whole("show", show)] if np.ndim(show) == 0 else _pictures(show, images.test_x)
     ridges = [Ridge() for _ in net.body]
 
     def learnt(some, j, h):
         if ridges[j].seen < PLACES:
-            ridges[j].add(_around(h), _pieces(pixels[some], _side(j, h, pixels)))
+            ridges[j].add(_around(h), _pieces(_pixels(some), _side(j, h, some)))
 
     outputs(net, images, learn, learnt)
     decoders, errors, pictures = [ridge.solve() for ridge in ridges], [0.0] * len(ridges), [[] for _ in ridges]
 
     def decoded(some, j, h):
-        made = _image(decoders[j](_around(h)), _side(j, h, pixels), pixels.shape[1:])
-        errors[j] += (made - pixels[some]).square().sum().item()
-        pictures[j] += [*_shown(made[: show - len(pictures[j])])]
+        pixels = _pixels(some)
+        return _image(decoders[j](_around(h)), _side(j, h, some), pixels.shape[1:]), pixels
 
-    outputs(net, images, measured, decoded)
-    true = pixels[measured]
-    blind = (true - pixels[learn].mean((0, 2, 3)).view(1, -1, 1, 1)).square().mean().item()
-    return Reconstructions([error / true.numel() for error in errors], blind, _shown(true[:show]),
+    def compared(some, j, h):
+        made, pixels = decoded(some, j, h)
+        errors[j] += (made - pixels).square().sum().item() / measured.numel()
+
+    outputs(net, images, measured, compared)
+    outputs(net, images, shown, lambda some, j, h: pictures[j].extend(_shown(decoded(some, j, h)[0])))
+    mean = _pixels(learn).mean((0, 2, 3)).view(-1, 1, 1)
+    blind = (_pixels(measured) - mean).square().mean().item()
+    return Reconstructions(errors, blind, _shown(_pixels(shown)),
                            [np.array(each).reshape(-1, *images.test_x.shape[1:]) for each in pictures])
 
 
-def _side(j, h, pixels):
-    """Height and width of a map."""
+def _pictures(given, like):
+    """As a tensor on the device of the images `like`. ValueError for another shape or dtype."""
+    given = torch.as_tensor(given)
+    if given.dtype != torch.uint8 or given.shape[1:] != like.shape[1:]:
+        raise ValueError(f"pictures to show are (n, {', '.join(map(str, like.shape[1:]))}) of uint8, as the images "
+                         f"are; got {tuple(given.shape)} of {str(given.dtype).removeprefix('torch.')}")
+    return given.to(like.device)
+
+
+def _pixels(x):
+    """(n, H, W, 3) of uint8 to (n, 3, H, W) in [0, 1]."""
+    return x.permute(0, 3, 1, 2).float() / 255
+
+
+def _side(j, h, x):
+    """Height and width of a map of module j for the images x, (n, H, W, 3)."""
     side = tuple(h.shape[2:]) or (1, 1)
-    if any(of % own for of, own in zip(pixels.shape[2:], side)):
+    if any(of % own for of, own in zip(x.shape[1:3], side)):
         raise ValueError(f"module {j + 1} gives maps of {side[0]} x {side[1]}, which do not divide images of "
-                         f"{pixels.shape[2]} x {pixels.shape[3]}: nothing can be reconstructed of them")
+                         f"{x.shape[1]} x {x.shape[2]}: nothing can be reconstructed of them")
     return side
 
 

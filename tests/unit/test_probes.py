@@ -85,6 +85,18 @@ def test_the_image_itself_is_given_back_and_its_average_is_blurred():
         assert ((picture - made.images) ** 2).mean() < 2 * error + 1e-6
 
 
+def test_pictures_of_ones_own_are_shown_and_change_nothing_that_is_measured():
+    images = pictures()
+    net = network(nn.Conv2d(3, 3, 1), nn.AvgPool2d(2), Constant())
+    own = (torch.rand(3, 8, 8, 3, generator=torch.Generator().manual_seed(1)) * 255).to(torch.uint8)
+    made, plain = measure.reconstruct(net, images, show=own.numpy()), measure.reconstruct(net, images, show=0)
+    assert made.errors == plain.errors and made.blind == plain.blind and plain.pictures[1].shape == (0, 8, 8, 3)
+    assert np.allclose(made.images, own.numpy() / 255) and np.abs(made.pictures[0] - made.images).max() < 0.05
+    for wrong in (own[0], own.float(), own[:, :4]):
+        with pytest.raises(ValueError, match=r"pictures to show are \(n, 8, 8, 3\) of uint8"):
+            measure.reconstruct(net, images, show=wrong)
+
+
 def test_maps_that_do_not_divide_an_image_are_named():
     net = network(nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 3))
     with pytest.raises(ValueError, match="module 2 gives maps of 6 x 6, which do not divide images of 8 x 8"):
