@@ -43,7 +43,8 @@ def reconstruct(net, images, show=8):
     """
     learn, measured = (images.test_x[half] for half in halves(images))
     measured = measured[:MEASURED]
-    shown = measured[: whole("show", show)] if np.ndim(show) == 0 else _pictures(show, images.test_x)
+    own = isinstance(show, (list, tuple)) or getattr(show, "ndim", 0)
+    shown = _pictures(show, images.test_x) if own else measured[: whole("show", show)]
     ridges = [Ridge() for _ in net.body]
 
     def learnt(some, j, h):
@@ -71,7 +72,10 @@ def reconstruct(net, images, show=8):
 
 def _pictures(given, like):
     """As a tensor on the device of the images `like`. ValueError for another shape or dtype."""
-    given = torch.as_tensor(given)
+    try:
+        given = given if isinstance(given, torch.Tensor) else torch.from_numpy(np.array(given))
+    except (TypeError, ValueError):  # no array of numbers
+        given = torch.empty(0)
     if given.dtype != torch.uint8 or given.shape[1:] != like.shape[1:]:
         raise ValueError(f"pictures to show are (n, {', '.join(map(str, like.shape[1:]))}) of uint8, as the images "
                          f"are; got {tuple(given.shape)} of {str(given.dtype).removeprefix('torch.')}")

@@ -92,7 +92,7 @@ def test_pictures_of_ones_own_are_shown_and_change_nothing_that_is_measured():
     made, plain = measure.reconstruct(net, images, show=own.numpy()), measure.reconstruct(net, images, show=0)
     assert made.errors == plain.errors and made.blind == plain.blind and plain.pictures[1].shape == (0, 8, 8, 3)
     assert np.allclose(made.images, own.numpy() / 255) and np.abs(made.pictures[0] - made.images).max() < 0.05
-    for wrong in (own[0], own.float(), own[:, :4]):
+    for wrong in (own[0], own.float(), own[:, :4], [[1], [1, 2]], [None]):
         with pytest.raises(ValueError, match=r"pictures to show are \(n, 8, 8, 3\) of uint8"):
             measure.reconstruct(net, images, show=wrong)
 
