@@ -154,6 +154,8 @@ SCHEDULES = {"synchronous": synchronous, "sequential": sequential, "last only": 
 
 def named(schedule):
     """The schedule of this name, or `schedule` itself if it is a function (net, epochs) -> list of Phase."""
+    if isinstance(schedule, type):
+        raise ValueError(f"schedule is the class {schedule.__name__}; give one of its kind, {schedule.__name__}()")
     if not callable(schedule) and not (isinstance(schedule, str) and schedule in SCHEDULES):
         raise ValueError(f"no schedule is called {schedule!r}; there are {', '.join(SCHEDULES)}")
     return schedule if callable(schedule) else SCHEDULES[schedule]
@@ -161,7 +163,12 @@ def named(schedule):
 
 def phases(schedule, net, epochs):
     """The phases of a network's training. ValueError if a schedule gives some that it cannot be trained in."""
-    made = named(schedule)(net, epochs)
+    try:
+        made = named(schedule)(net, epochs)
+    except TypeError as error:
+        if error.__traceback__.tb_next is not None:  # from inside of it
+            raise
+        raise ValueError(f"a schedule is called with a network and epochs; {schedule!r} cannot be: {error}") from None
     if not isinstance(made, list) or not made or not all(isinstance(phase, Phase) for phase in made):
         raise ValueError(f"a schedule gives a list of Phase, one at least; got {made!r}")
     for phase in made:

@@ -42,6 +42,6 @@ def _say(K, G, **settings):
     rows = _workers(K, G, **settings)
     name, _, module, head = max(rows, key=lambda row: row[2] + row[3])
     largest, total = module + head, sum(n * (m + h) for _, n, m, h in rows)
-    return (f"{K} x {G} cells{' and a final head' if G > 1 else ''}; largest worker, {name}: {module:.2f} + {head:.2f} "
-            f"= {largest:.2f} MMAC, 1 / {_whole() / largest:.1f} of the network in one piece; all workers together: "
-            f"{100 * total / _whole():.0f} % of it")
+    return (f"{K} x {G} cells{' and a final head' if G > 1 else ''}, in all {100 * total / _whole():.0f} % of the "
+            f"network in one piece;\nlargest worker, {name}: {module:.2f} + {head:.2f} = {largest:.2f} MMAC, "
+            f"1 / {_whole() / largest:.1f} of it")

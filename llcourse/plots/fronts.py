@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 from matplotlib.ticker import LogLocator, StrMethodFormatter
 
 from .. import data
-from ..arguments import number
+from ..arguments import number, several
 from ..fronts import front
 from .given import entries, label, numbers
 from .style import MARKERS, colours, ground, legend, named, stamped
@@ -30,12 +30,13 @@ def fronts(costs, quality="test accuracy (%)"):
 
 def draw_front(axes, methods):
     """Draw {method: [(cost, quality), ...]} on an Axes, costs doubling from mark to mark, with the front as stairs."""
-    methods = {name: [_point(name, point) for point in several] for name, several in entries(methods).items()}
-    points = {(name, n): point for name, several in methods.items() for n, point in enumerate(several)}
+    methods = {name: [_point(name, point) for point in several(repr(name), every)]
+               for name, every in entries(methods).items()}
+    points = {(name, n): point for name, every in methods.items() for n, point in enumerate(every)}
     best = front(entries(points))
     axes.set_xscale("log", base=2)
-    for (name, several), marker, colour in zip(methods.items(), cycle(MARKERS), colours()):
-        for n, (x, y) in enumerate(several):
+    for (name, every), marker, colour in zip(methods.items(), cycle(MARKERS), colours()):
+        for n, (x, y) in enumerate(every):
             on = (name, n) in best
             axes.scatter(x, y, s=60 if on else 26, marker=marker, color=colour if on else "white",
                          edgecolor="0.15" if on else colour, linewidth=0.8 if on else 1.2, zorder=3)

@@ -46,6 +46,9 @@ def test_recipes_that_mean_nothing(name, value, words):
     ("recipe", {}, "recipe is {}; it is a Recipe"), ("recipe", "sgd", "recipe is 'sgd'"),
     ("schedule", None, "no schedule is called None"), ("schedule", [], r"no schedule is called \[\]"),
     ("schedule", lambda net, epochs: [], r"a list of Phase, one at least; got \[\]"),
+    ("schedule", len, "called with a network and epochs; .*len.* cannot be: .*exactly one argument"),
+    ("schedule", lambda net: [], "called with a network and epochs; .* cannot be: .* takes 1 positional argument"),
+    ("schedule", Asynchronous, r"is the class Asynchronous; give one of its kind, Asynchronous\(\)"),
     ("schedule", lambda net, epochs: [Phase(1, (7,))], r"computes losses \(7,\); those that train something are"),
     ("watch", [1], r"watch is \[1\]; it is a dict"), ("watch", {"a": 1}, "watch is {'a': 1}"),
 ])
@@ -55,6 +58,11 @@ def test_runs_that_mean_nothing(images, name, value, words):
     with pytest.raises(ValueError, match=words):
         train(net, images, **{"epochs": 1, "recipe": PLAIN} | {name: value})
     assert net.precision == torch.bfloat16  # nothing was changed before it was refused
+
+
+def test_what_a_schedule_of_ones_own_raises_comes_through(images):
+    with pytest.raises(TypeError, match="has no len"):
+        train(network(), images, 1, schedule=lambda net, epochs: [len(epochs)])
 
 
 def test_a_network_that_is_not_cut_is_named(images):

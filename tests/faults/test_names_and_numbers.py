@@ -118,6 +118,8 @@ def test_a_whole_array_is_as_good_as_a_list():
     (lambda: plots.tradeoff({"a": (1, 2, 3)}, "cost"), ValueError, "'a' is drawn of 2 numbers"),
     (lambda: plots.fronts({"MACs": {"a": [(0, 50)]}}), ValueError, "a cost of 'a' is 0; it is a number above 0"),
     (lambda: plots.fronts({"MACs": {"a": []}}), ValueError, "run the cell"),
+    (lambda: plots.fronts({"MACs": {"a": 3}}), ValueError, "'a' is 3; it is a list or a tuple"),
+    (lambda: plots.fronts({"MACs": {"a": torch.tensor(1.0)}}), ValueError, "'a' is tensor"),
     (lambda: plots.stacked({"a": [1]}, ["x", "y"], "K", "MiB"), ValueError, "'a' is drawn of 2 numbers"),
     (lambda: plots.shares({"a": {1: 0}}, "staleness"), ValueError, "'a' has counted nothing"),
     (lambda: plots.matrix([[1, 0], [1]]), ReachError, "rows of 0 and 1"),

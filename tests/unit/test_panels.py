@@ -237,13 +237,13 @@ def test_a_grid_counted_part_by_part_is_what_the_network_costs(K, G, share, head
 
 def test_groups_show_the_largest_worker_and_what_all_compute():
     panel = panels.groups()
-    assert panel.text.value == ("4 x 4 cells and a final head; largest worker, module 4: 1.03 + 2.37 = 3.40 MMAC, "
-                                "1 / 12.0 of the network in one piece; all workers together: 114 % of it")
+    assert panel.text.value == ("4 x 4 cells and a final head, in all 114 % of the network in one piece;\n"
+                                "largest worker, module 4: 1.03 + 2.37 = 3.40 MMAC, 1 / 12.0 of it")
     before = panel.png
     assert "largest worker, final head: 0.00 + 2.37" in panel.set(share=0) and panel.png != before
     assert panel.text_at(G=1, share=0) == panel.text_at(G=1, share=1)  # nobody to see
-    assert panel.text_at(K=1, G=1) == ("1 x 1 cells; largest worker, module 1: 40.81 + 0.00 = 40.81 MMAC, 1 / 1.0 of "
-                                       "the network in one piece; all workers together: 100 % of it")
+    assert panel.text_at(K=1, G=1) == ("1 x 1 cells, in all 100 % of the network in one piece;\n"
+                                       "largest worker, module 1: 40.81 + 0.00 = 40.81 MMAC, 1 / 1.0 of it")
 
 
 def test_groups_draw_a_rectangle_a_worker_as_wide_as_its_work_and_frame_the_largest():
