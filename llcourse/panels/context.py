@@ -36,5 +36,5 @@ def _say(K, **settings):
     of = {part: sum(_macs(kinds, K, **settings)) for part, kinds in (STAYS | VANISHES).items()}
     inference, all_of_it = sum(of[part] for part in STAYS), sum(of.values())
     return (f"training computes {all_of_it / whole:.2f} times what backprop does, inference {inference / whole:.2f} "
-            f"times; heads and decoders, {of['head']:.1f} + {of['decoder']:.1f} MMAC, vanish; encoders and shortcuts, "
+            f"times;\nheads and decoders, {of['head']:.1f} + {of['decoder']:.1f} MMAC, vanish; encoders and shortcuts, "
             f"{of['encoder, shortcut']:.1f}, stay")

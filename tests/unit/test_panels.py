@@ -302,11 +302,11 @@ def test_supplies_are_encoders_and_shortcuts_of_the_modules_that_they_feed():
 
 def test_context_shows_who_pays_when():
     panel = panels.context()
-    assert panel.text.value == ("training computes 1.26 times what backprop does, inference 1.19 times; heads and "
+    assert panel.text.value == ("training computes 1.26 times what backprop does, inference 1.19 times;\nheads and "
                                 "decoders, 4.7 + 0.0 MMAC, vanish; encoders and shortcuts, 13.4, stay")
     before = panel.png
     assert panel.set(context="R0", decoder="full") == (
-        "training computes 1.26 times what backprop does, inference 1.00 times; heads and decoders, 4.7 + 13.4 MMAC, "
+        "training computes 1.26 times what backprop does, inference 1.00 times;\nheads and decoders, 4.7 + 13.4 MMAC, "
         "vanish; encoders and shortcuts, 0.0, stay") and panel.png != before  # a decoder is an encoder turned round
     assert "inference 1.95 times" in panel.text_at(K=16, context="R1E", decoder="none")
     assert "training computes 1.33 times what backprop does, inference 1.00 times" in panel.text_at(
