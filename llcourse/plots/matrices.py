@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 
-from ..arguments import number
+from ..arguments import number, several
 from ..reach import METHODS, ReachError
 from . import given
 from .style import LABEL, LEAST, SMALL, TITLE, ground, named
@@ -13,10 +13,10 @@ WIDE = 4  # matrices in a row
 READABLE = 24  # rows or columns whose entries and numbers can be read one by one; larger matrices have colours alone
 
 
-def draw_matrix(axes, R, title="", column="module", declared=None):
+def draw_matrix(axes, R, title="", column="module", declared=None, ticks=None):
     """Draw a reach matrix on an Axes; entries that differ from `declared` stand out in red, in a frame.
 
-    column: what a column is, as reach.Method says it.
+    column: what a column is, as reach.Method says it.   ticks: what each column is called (default: its number).
     """
     R, declared = given.matrix(R), None if declared is None else given.matrix(declared)
     if declared is not None and declared.shape != R.shape:
@@ -24,6 +24,9 @@ def draw_matrix(axes, R, title="", column="module", declared=None):
     rows, K = R.shape
     axes.imshow(R, cmap="Blues", vmin=0, vmax=1.6, aspect="equal")
     size, every = SMALL if rows <= 6 else LEAST, -(-max(rows, K) // READABLE)
+    ticks = range(1, K + 1) if ticks is None else [given.text(name) for name in several("ticks", ticks)]
+    if len(ticks) != K:
+        raise ReachError(f"ticks are {len(ticks)} names for {K} columns")
     for i in range(rows):
         for j in range(K):
             wrong = declared is not None and R[i, j] != declared[i, j]
@@ -36,7 +39,7 @@ def draw_matrix(axes, R, title="", column="module", declared=None):
                                              linewidth=2))
     ground(axes)
     named(axes, column, "loss", title)
-    axes.set_xticks(range(0, K, every), range(1, K + 1, every), fontsize=size)
+    axes.set_xticks(range(0, K, every), ticks[::every], fontsize=size)
     axes.set_yticks(range(0, rows, every), range(1, rows + 1, every), fontsize=size)
     if every == 1:
         axes.set_xticks(np.arange(0.5, K - 1), minor=True)
@@ -63,16 +66,16 @@ def reach(declared, measured, title=""):
     return figure  # a property of the code, not of the images: no stand-in stamp
 
 
-def reaches(pairs, width=2.9, column="module"):
+def reaches(pairs, width=2.9, column="module", ticks=None):
     """Several such pairs as one figure, the declared above the measured. pairs: {title: (declared, MeasuredReach)};
-    width: of each, in inches; column: what a column is."""
+    width: of each, in inches; column, ticks: what a column is, and what each is called."""
     width = number("width", width, least=1, most=20)
     pairs = {title: given.pair(title, pair) for title, pair in given.entries(pairs).items()}
     figure, axes = plt.subplots(2, len(pairs), figsize=(width * len(pairs), 2 * width - 0.6),
                                 squeeze=False, layout="constrained")
     for (title, (declared, measured)), (above, below) in zip(pairs.items(), axes.T):
-        draw_matrix(above, declared, title, column)
-        draw_matrix(below, _measured(measured), column=column, declared=declared)
+        draw_matrix(above, declared, title, column, ticks=ticks)
+        draw_matrix(below, _measured(measured), column=column, declared=declared, ticks=ticks)
     axes[0, 0].set_ylabel("declared\n\nloss", fontsize=LABEL)
     axes[1, 0].set_ylabel("measured by autograd\n\nloss", fontsize=LABEL)
     return figure

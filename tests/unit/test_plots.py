@@ -274,6 +274,12 @@ def test_a_wrong_entry_is_framed_and_pairs_are_titled():
     several = plots.reaches({"right": (declared, Measured(declared)), "wrong": (declared, Measured(measured))})
     assert [axes.get_title() for axes in several.axes] == ["right", "wrong", "", ""]
     assert [len(axes.patches) for axes in several.axes] == [0, 0, 0, 2]
+    called = plots.reaches({"right": (declared, Measured(declared))}, ticks=["1", "s2", "$2$", 3])
+    for axes in called.axes:
+        assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "s2", r"\$2\$", "3"]
+    for wrong in (["1"], 4, "1234"):
+        with pytest.raises((reach.ReachError, ValueError), match="ticks"):
+            plots.reaches({"right": (declared, Measured(declared))}, ticks=wrong)
 
 
 def test_stacked_parts_differ_in_hatch_and_the_highest_bar_ends_below_the_frame():
