@@ -30,7 +30,8 @@ class Contrast(nn.Module):
     def forward(self, embeddings, record):
         z = F.normalize(embeddings if embeddings.dtype == torch.float64 else embeddings.float(), dim=1)
         itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
-        cosines = (z @ z.T / self.temperature).masked_fill(itself, torch.finfo(z.dtype).min)
+        cosines = z @ z.T / self.temperature
+        cosines = cosines.masked_fill(itself, torch.finfo(cosines.dtype).min)  # bfloat16 under autocast
         positive = (record.y.unsqueeze(1) == record.y) & ~itself
         found = positive.sum(dim=1)
         each = torch.where(positive, cosines.log_softmax(dim=1), 0).sum(dim=1) / found.clamp(min=1)
