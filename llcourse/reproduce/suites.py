@@ -140,11 +140,12 @@ SUITES = {
         INFOPRO_IMAGES,
         "The error is that of \"all depths\", which the authors' code calls layerwise; for DGL their code has one more "
         "head on top, ours has not.", prediction="all depths"),
-    "context-short": Suite(  # what borders supply, and what a loss keeps; at K = 10 with the weights published for 8
+    "context-short": Suite(  # what borders supply, what a loss keeps; at K = 10 weights published for 8
         "ResNet-20, CIFAR-10", partial(networks.resnet, 20), Recipe(precision="bfloat16"), 20,
         (_supplied("R1E", 10), _infopro(10, False, weights="ResNet-32, K = 8"), _supplied("E", 10),
          _supplied("R1E", 4), _infopro(4, False), _supplied("R1", 10),
-         _infopro(10, True, weights="ResNet-32, K = 8"), _supplied("E", 4), _infopro(4, True), _supplied("R1", 4)),
+         _infopro(10, True, weights="ResNet-32, K = 8"), _supplied("E", 4), _infopro(4, True), _supplied("R1", 4),
+         Configuration("Random prefix, E", 4, "1c2f", cut={"context": "E"}, schedule="last only")),
         SHORT, beside=(BACKPROP, DGL, ("dgl-short", "dgl-k10-1c2f"))),
     "infopro-table": Suite(
         "ResNet-32, CIFAR-10", partial(networks.resnet, 32), INFOPRO_RECIPE, 160,
