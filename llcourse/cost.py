@@ -31,7 +31,7 @@ def _count(module, shapes, shows=False):
     """shows: the module gives its input beside its output, and the first alone counts as what it hands on."""
     def run(shadow, like):
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            out = shadow.eval()(*(torch.zeros(1, *shape, **like) for shape in shapes))
+            out = shadow.eval()(*(_zeros(shadow if n == 0 else None, 1, shape, like) for n, shape in enumerate(shapes)))
         out = out[0] if shows else out
         if not isinstance(out, torch.Tensor):
             raise ValueError(f"a {type(module).__name__} gives a {type(out).__name__}, and modules hand on one tensor")
@@ -55,6 +55,13 @@ def _on_a_copy(module, run, shapes):
     except Exception as error:
         raise ValueError(f"{_innermost(error, module)} cannot be run on inputs of shape "
                          f"{', '.join(map(str, shapes))}, to count its cost ({error})") from error
+
+
+def _zeros(module, n, shape, like):
+    """What n inputs of this shape are like for a module: whole numbers, if its first layer is an embedding."""
+    first = None if module is None else next(m for m in module.modules() if not any(m.children()))
+    return torch.zeros(n, *shape, device=like["device"],
+                       dtype=torch.long if isinstance(first, torch.nn.Embedding) else like["dtype"])
 
 
 def _innermost(error, module):
@@ -95,9 +102,10 @@ def training_macs(net, shape):
     """MACs of one image's training step by the papers' count: 1 unit forward, 1 per input-VJP, 1 per weight gradient.
 
     The steps are those of the network's plan: a pass that sends a message on costs a module's MACs, one that trains it
-    as much again; a head that is computed, and the `macs` of its objective, cost three times their own; a border costs
-    what its `macs` says. That the first layer behind a border needs no input-VJP is left out, as in the literature;
-    `exact_macs` has it.
+    as much again; a head that is computed, and the `macs` of its objective, cost three times their own, a head that is
+    `read_only`, whose matrix nobody trains, twice; a border costs what its `macs` says. That the first layer behind a
+    border needs no input-VJP is left out, as in the literature, and that attention's products, which have no weights,
+    need two in each pass that uses them; `exact_macs` has both.
     """
     rows, total = modules(net, shape), 0
     for step in net.plan():
@@ -105,7 +113,8 @@ def training_macs(net, shape):
             body, border = rows[step.cell][0], net.borders[step.cell]
             total += body.macs + (0 if border is None else border.macs(body.shape))
         elif isinstance(step, Losses):
-            total += sum(3 * (rows[i][1].macs + getattr(net.objectives[i], "macs", 0)) for i in step.losses)
+            total += sum((2 if getattr(net.heads[i], "read_only", False) else 3) * rows[i][1].macs
+                         + 3 * getattr(net.objectives[i], "macs", 0) for i in step.losses)
         elif isinstance(step, Pull):
             total += (2 if step.trains else 1) * rows[step.cell][0].macs
     return total
@@ -130,7 +139,8 @@ def exact_macs(net, shape):
     """
     def run(shadow, like):
         shadow.precision = None
-        x, y = torch.zeros(2, *shape, **like), torch.zeros(2, dtype=torch.long, device=like["device"])
+        x = _zeros(shadow, 2, shape, like)
+        y = torch.zeros(2, dtype=torch.long, device=like["device"]) if x.is_floating_point() else x.clone()
         with FlopCounterMode(display=False, custom_mapping=COUNTED) as counter:
             shadow.backward(x, y)
         return counter.get_total_flops() // 4  # two images, two operations a MAC

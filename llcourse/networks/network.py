@@ -23,9 +23,15 @@ def _he(module):
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
 
+def _gpt2(module):
+    if isinstance(module, (nn.Linear, nn.Embedding)):
+        nn.init.normal_(module.weight, std=0.02 * getattr(module, "starts", 1.0))
+
+
 INITIALISATIONS = {  # of a module that PyTorch has just made
     "he": _he,
     "pytorch": lambda module: None,
+    "gpt-2": _gpt2,
 }
 
 
@@ -113,7 +119,7 @@ class Network(nn.Module):
             place = objectives.Place(shape, self.shape, self.classes, len(shapes), len(body))
             local.append(self._started(objectives.make(objective, place)))
             outputs = getattr(local[-1], "outputs", self.classes)
-            auxiliary.append(self._started(heads.make(head, shape, outputs)))
+            auxiliary.append(self._started(self.make_head(head, shape, outputs)))
         body, wiring = contexts.supplied(body, mode, self.shape, shapes, self._started)
         return LocalNetwork(body, [*auxiliary, self.classifier], reach, [*local, objectives.CrossEntropy()], wiring)
 
@@ -126,13 +132,17 @@ class Network(nn.Module):
         for module in body:
             shape = count(module, shape).shape
             made.append(in_groups.group_heads(shape[0], G, share, lambda n, side=shape[1:]: self._started(
-                heads.make(head, (n, *side), self.classes))))
-        final = self._started(heads.make(head, shape, self.classes))
+                self.make_head(head, (n, *side), self.classes))))
+        final = self._started(self.make_head(head, shape, self.classes))
         losses = [*(in_groups.GroupLosses(G, preset) for _ in range(K)), objectives.CrossEntropy()]
         net = LocalNetwork(body, [*made, final], reaches.local(K, K + 1) if reach is None else reach, losses,
                            wirings.chain(K, K + 1))
         like = next(self.parameters())
         return net.to(like.device, like.dtype)
+
+    def make_head(self, kind, shape, outputs):
+        """A head of a kind that `cut` takes, on features of this shape."""
+        return heads.make(kind, shape, outputs)
 
     def _started(self, part):
         """A part made for this network: it starts as its layers do, where they are."""

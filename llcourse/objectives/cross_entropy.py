@@ -7,7 +7,8 @@ from ..arguments import number
 
 
 class CrossEntropy(nn.Module):
-    """Cross-entropy of the logits, (batch, classes), with the labels, (batch,).
+    """Cross-entropy of the logits, (batch, classes), with the labels, (batch,); of sequences the mean over positions,
+    (batch, T, classes) with (batch, T).
 
     label_smoothing: 0 to 1 (Szegedy et al. 2016, section 7).   weight: one number a class, (classes,), or None.
     """
@@ -18,7 +19,10 @@ class CrossEntropy(nn.Module):
         self.register_buffer("weight", weight, persistent=False)  # a setting, not something learnt
 
     def forward(self, logits, record):
-        return F.cross_entropy(logits, record.y, self.weight, label_smoothing=self.label_smoothing)
+        y = record.y
+        if y.dim() > 1 and not y.is_floating_point():
+            logits, y = logits.flatten(0, y.dim() - 1), y.flatten()
+        return F.cross_entropy(logits, y, self.weight, label_smoothing=self.label_smoothing)
 
     def extra_repr(self):
         return f"label_smoothing={self.label_smoothing}, weight={None if self.weight is None else self.weight.tolist()}"
