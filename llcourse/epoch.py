@@ -43,11 +43,12 @@ def epoch(run, bar, stop):
     wake(run)
     _check_finite(run, values, 1)
     score = measure.score(net, run.images, heads=sorted(trained))
-    bar.set_postfix_str(f"{run.history.score} {score[max(phase.losses)]:.1f} {run.images.score.unit}", refresh=False)
+    measured = run.history.score
+    bar.set_postfix_str(f"{measured.name} {measured.text(score[max(phase.losses)])}", refresh=False)
     by_loss = [[step[i] for step in values if i in step] for i in range(len(net.heads))]
     return {"epoch": len(run.history.rows) + 1, "phase": number,
             "loss": [torch.stack(steps).mean().item() if steps else None for steps in by_loss],
-            run.history.score: score, **{name: look(net, run.images) for name, look in run.watch.items()},
+            measured.name: score, **{name: look(net, run.images) for name, look in run.watch.items()},
             "seconds": time.perf_counter() - began}
 
 

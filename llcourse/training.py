@@ -53,8 +53,8 @@ class Run:
         self.phases, self.resting = phases(schedule, net, epochs), resting(net)
         self.epochs = sum(phase.epochs for phase in self.phases)
         self.steps_per_epoch = math.ceil((images.train_size - 1) / self.recipe.batch)  # a last batch of one is left out
-        self.history = History(standin=images.standin, score=images.score.name)
-        if taken := self.watch.keys() & {"epoch", "phase", "loss", self.history.score, "seconds"}:
+        self.history = History(standin=images.standin, score=images.score)
+        if taken := self.watch.keys() & {"epoch", "phase", "loss", self.history.score.name, "seconds"}:
             raise ValueError(f"a row of the history has {', '.join(sorted(taken))} already: watch under another name")
         self.net = channels_last(net.to(self.device))
         self.precision = choose(self.recipe.precision, self.device)
@@ -149,7 +149,7 @@ class Run:
             raise checkpoints.CheckpointError(f"{path} does not hold this run ({'; '.join(wrong[:SHOWN])}); "
                                               "move it away to start the run afresh")
         self.config = here
-        self.history = History(rows, self.images.standin, self.images.score.name)
+        self.history = History(rows, self.images.standin, self.images.score)
         self.stands = standing.Standing(self)
 
     def state(self):

@@ -10,14 +10,17 @@ from ..arguments import flag, number, one_of, several, whole
 from . import augmentation, contents
 from .score import ACCURACY
 
+SAMPLE = 256  # images to measure on
+
 
 @dataclass(frozen=True)
 class Source:
-    """Where images came from."""
+    """Where images or a text came from."""
 
-    kind: str  # "official", "imagefolder" or "standin"
-    where: str  # the archive, the folder, or why there is only a stand-in
-    sha256: str  # of all decoded arrays: train_x, train_y, test_x, test_y
+    kind: str  # "official", "imagefolder" or "standin"; of a text "library", "folder" or "file"
+    where: str  # the archive, the folder, the file, or why there is only a stand-in
+    sha256: str  # of all decoded arrays: train_x, train_y, test_x, test_y; of all files of a text
+    sizes: tuple = ()  # of a text: bytes to train on, bytes unseen, before any limit
 
 
 class Images:
@@ -125,11 +128,20 @@ class Images:
                 x = augmentation.augment(x, generator, self.padding, self.flip) if augment else x
                 yield self.normalize(x), self.train_y.index_select(0, chosen)
 
-    def test_batches(self, batch):
-        """Every test image once, in order, as (x, y) like `batches` gives them."""
-        batch = whole("batch", batch, least=1)
+    def test_batches(self, batch=None):
+        """Every test image once, in order, as (x, y) like `batches` gives them. batch: default 500, on a GPU 2,000."""
+        usual = 500 if self.device.type == "cpu" else 2000
+        batch = usual if batch is None else whole("batch", batch, least=1)
         for x, y in zip(self.test_x.split(batch), self.test_y.split(batch)):
             yield self.normalize(x), y
+
+    def sample(self):
+        """The first training images, 256 at most, without augmentation, as (x, y): to measure on."""
+        return self.normalize(self.train_x[:SAMPLE]), self.train_y[:SAMPLE]
+
+    def preparation(self):
+        """What is recorded of how the images were prepared."""
+        return {"images": {"mean": list(self.mean), "std": list(self.std), "padding": self.padding}}
 
     def __repr__(self):
         return (f"Images({self.name}: {len(self.train_y):,} train, {len(self.test_y):,} test, "

@@ -35,7 +35,7 @@ def load(name="cifar10", train=None, test=None, seed=0, device="cpu", root=None)
     image_set, folder_named = named(name), _named_folder(root)
     train, test = (size if size is None else whole(split, size, least=1)
                    for split, size in (("train", train), ("test", test)))
-    seed, device = whole("seed", seed), _usable(device)
+    seed, device = whole("seed", seed), usable(device)
     try:
         decoded = find(image_set, folder_named)
     except Unavailable as why:
@@ -100,7 +100,7 @@ def standin_in_use():
     return _standin_loaded
 
 
-def _usable(device):
+def usable(device):
     """The torch.device of that name, if this machine has it."""
     try:
         return torch.empty(0, device=device).device

@@ -7,8 +7,6 @@ from ..objectives import Record
 from ..walk import Walk
 from .batch import pair
 
-IMAGES = 256  # of an image set
-
 
 class _WholeWalk(Walk):
     """The forward pass through everything, up to the loss of the last head: no leaf, no border."""
@@ -29,8 +27,8 @@ def alignment(net, batch):
 
     Backprop's is that of the last head's loss through the whole network, borders left out, by plain autograd; the other
     that of `net.backward`; Laskin et al. (2020) compare local learning with backprop so. The network stays as it is,
-    and is measured in the mode, train or eval, that it is in.   batch: (x, y), or an image set, of which the first 256
-    training images are taken, without augmentation. Returns K numbers from -1 to 1, NaN where a gradient is zero.
+    and is measured in the mode, train or eval, that it is in.   batch: (x, y), or an image set or a text, of which its
+    `sample` is taken, without augmentation. Returns K numbers from -1 to 1, NaN where a gradient is zero.
 
     >>> from llcourse import networks
     >>> net = networks.resnet(8, width=4).cut(2)
@@ -38,9 +36,7 @@ def alignment(net, batch):
     1.0
     """
     net = net.unheld()
-    if hasattr(batch, "train_x"):
-        batch = batch.normalize(batch.train_x[:IMAGES]), batch.train_y[:IMAGES]
-    batch = pair(batch)
+    batch = pair(batch.sample() if hasattr(batch, "sample") else batch)
     with torch.random.fork_rng(devices=[batch[0].device] if batch[0].is_cuda else []):
         torch.manual_seed(0)
         own = _gradients(net, lambda: net.backward(*batch))

@@ -25,6 +25,8 @@ class _Outputs(Walk):
 
 def halves(images):
     """Indices of two halves of the test images, to learn on and to measure on: dealt out, every time the same."""
+    if not hasattr(images, "test_x"):
+        raise ValueError(f"what features show is measured on images, such as data.load gives; got {images!r}")
     n = len(images.test_y)
     if n < 4:
         raise ValueError("what is learnt on one half of the test images is measured on the other: that takes 4 "
