@@ -105,7 +105,7 @@ def training_macs(net, shape):
     as much again; a head that is computed, and the `macs` of its objective, cost three times their own, a head that is
     `read_only`, whose matrix nobody trains, twice; a border costs what its `macs` says. That the first layer behind a
     border needs no input-VJP is left out, as in the literature, and that attention's products, which have no weights,
-    need two in each pass that uses them; `exact_macs` has both.
+    take two units in any pass, also in one that only trains or only hands on; `exact_macs` has both.
     """
     rows, total = modules(net, shape), 0
     for step in net.plan():

@@ -1,6 +1,8 @@
-"""Sequences: the transformer's block, and heads that read every position."""
+"""Sequences: the transformer's block, heads that read every position, and writing text byte by byte."""
 
+from .generation import generate, remembering
 from .heads import HEADS, Place, Projection, Readout, make
 from .transformer import Attention, BackToStream, Block, Embedding, Past
 
-__all__ = ["HEADS", "Attention", "BackToStream", "Block", "Embedding", "Past", "Place", "Projection", "Readout", "make"]
+__all__ = ["HEADS", "Attention", "BackToStream", "Block", "Embedding", "Past", "Place", "Projection", "Readout",
+           "generate", "make", "remembering"]
