@@ -9,13 +9,14 @@ class Codec(Border):
     """A border that a message crosses: `encode` makes tensors of a batch's features, `decode` features of them.
 
     A codec stands above a module by itself, or in a replay buffer, which then keeps messages instead of features.
+    Features are (batch, C, ...), or of sequences (batch, T, C).
     fields: a name for each tensor of a message. This one changes nothing: its message is the features.
     """
 
     fields = ("features",)
 
     def encode(self, h):
-        """Features (batch, C, ...) as a message, a tuple of tensors. In train mode a codec that learns does so here."""
+        """Features as a message, a tuple of tensors. In train mode a codec that learns does so here."""
         return (h,)
 
     def decode(self, message, dtype=torch.float32):
@@ -24,6 +25,11 @@ class Codec(Border):
 
     def forward(self, h):
         return self.decode(self.encode(h), h.dtype)
+
+
+def channel(dims):
+    """Which dimension of features with so many holds the channels: the second, of sequences (batch, T, C) the last."""
+    return 2 if dims == 3 else 1
 
 
 class Half(Codec):
@@ -53,17 +59,21 @@ class Int8(Codec):
 
     def encode(self, h):
         h = h.float()
-        channels = [1, -1] + [1] * (h.dim() - 2)
-        others = [d for d in range(h.dim()) if d != 1]
+        others = [d for d in range(h.dim()) if d != channel(h.dim())]
         low, high = h.amin(others), h.amax(others)
-        scale = (high - low) / 255
-        steps = (h - low.view(channels)) / scale.view(channels)  # 0 / 0 where a channel does not vary
+        scale, beside = (high - low) / 255, _beside(h)
+        steps = (h - low.view(beside)) / scale.view(beside)  # 0 / 0 where a channel does not vary
         return steps.round_().nan_to_num_(0).to(torch.uint8), low, scale
 
     def decode(self, message, dtype=torch.float32):
         steps, low, scale = message
-        channels = [1, -1] + [1] * (steps.dim() - 2)
-        return torch.addcmul(low.view(channels), steps.float(), scale.view(channels)).to(dtype)
+        beside = _beside(steps)
+        return torch.addcmul(low.view(beside), steps.float(), scale.view(beside)).to(dtype)
 
     def message_bytes(self, shape, batch=1):
-        return batch * torch.Size(shape).numel() + 8 * shape[0]
+        return batch * torch.Size(shape).numel() + 8 * shape[channel(1 + len(shape)) - 1]
+
+
+def _beside(h):
+    """The shape of one value a channel, beside features h."""
+    return [-1 if d == channel(h.dim()) else 1 for d in range(h.dim())]

@@ -5,7 +5,7 @@ from contextlib import nullcontext
 import torch
 
 from ..arguments import number, whole
-from .codec import Codec
+from .codec import Codec, channel
 from .packing import nbytes, pack, unpack
 
 SCORES = 2**20  # of pixels with codes, computed at a time: what stays in a processor's cache
@@ -40,13 +40,13 @@ class VectorQuantizer(Codec):
         self.width = (self.Kc - 1).bit_length()
         for name in ("codebook", "counts", "sums"):  # (groups, Kc, D), (groups, Kc), (groups, Kc, D)
             self.register_buffer(name, None)
-        self._seen, self._map = 0, ()  # batches so far; height and width of the features
+        self._seen, self._map = 0, ()  # batches so far; height and width of the features, or their length
 
     def encode(self, h):
         pixels = self._pixels(h)
         if self.codebook is None:
             self._begin(pixels)
-        codebook, self._map = self.codebook, tuple(h.shape[2:])
+        codebook, self._map = self.codebook, tuple(h.movedim(channel(h.dim()), -1).shape[1:-1])
         if not self.training:
             return self._message(nearest(pixels, codebook), len(h)), codebook
         codebook = codebook.clone()
@@ -67,10 +67,10 @@ class VectorQuantizer(Codec):
                 f"take {nbytes(places, self.width)}: what is kept for one codec has one height and width")
         indices = unpack(codes, self.width, places)
         pixels = lookup(indices.view(-1, groups), codebook.to(dtype))
-        return pixels.view(n, *map_, groups * D).movedim(-1, 1)
+        return pixels.view(n, *map_, groups * D).movedim(-1, channel(2 + len(map_)))
 
     def message_bytes(self, shape, batch=1):
-        return batch * self._packed(shape) + 4 * shape[0] * self.Kc
+        return batch * self._packed(shape) + 4 * shape[channel(1 + len(shape)) - 1] * self.Kc
 
     def compression(self, shape):
         """How many times fewer bytes than float32 an image's codes are, the codebook left out."""
@@ -94,10 +94,11 @@ class VectorQuantizer(Codec):
         return f"Kc={self.Kc}, D={self.D}, decay={self.decay}, every={self.every}, revive={self.revive}"
 
     def _pixels(self, h):
-        """(batch, C, ...) as float32 (pixels, groups, D)."""
-        if h.shape[1] % self.D:
-            raise ValueError(f"features of {h.shape[1]} channels do not divide into groups of D = {self.D}")
-        return h.detach().movedim(1, -1).reshape(-1, h.shape[1] // self.D, self.D).float()
+        """Features as float32 (pixels, groups, D)."""
+        h = h.detach().movedim(channel(h.dim()), -1)
+        if h.shape[-1] % self.D:
+            raise ValueError(f"features of {h.shape[-1]} channels do not divide into groups of D = {self.D}")
+        return h.reshape(-1, h.shape[-1] // self.D, self.D).float()
 
     def _packed(self, shape):
         return nbytes(torch.Size(shape).numel() // self.D, self.width)

@@ -45,6 +45,9 @@ class Reconstruction(nn.Module):
     def __init__(self, features, image, mean=MEAN, std=STD, decoder="full"):
         super().__init__()
         self.image = tuple(image)
+        if len(self.image) != 3 or len(features) != 3:
+            raise ValueError(f"a decoder makes images (C, H, W) of features (C, H, W); got {self.image} and "
+                             f"{tuple(features)}")
         self.mean = tuple(number("mean", m, least=-float("inf")) for m in several("mean", mean))
         self.std = tuple(number("std", s, above=0) for s in several("std", std))
         if not len(self.mean) == len(self.std) == self.image[0]:
