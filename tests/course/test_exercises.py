@@ -13,7 +13,7 @@ from torch import nn
 import llcourse
 from llcourse import groups, networks, reach
 from llcourse.course import chapters, checks, exercises, solutions
-from llcourse.course.exercises import fitting, owning, paying, planning
+from llcourse.course.exercises import fitting, owning, paying, planning, readouts
 from llcourse.course.solutions.ch00 import sealed_losses
 from llcourse.course.solutions.ch01 import far_but_fast, kept_for_backward, two_losses
 from llcourse.course.solutions.ch02 import forward_epochs
@@ -21,6 +21,7 @@ from llcourse.course.solutions.ch05 import design, message_bytes
 from llcourse.course.solutions.ch07 import front, idle
 from llcourse.course.solutions.ch09 import pays_off, weights
 from llcourse.course.solutions.ch10 import cells, owners
+from tests.course.wrong_answers import ch08
 from tests.course.wrong_answers.ch00 import right
 from tests.course.wrong_answers.ch02 import phase
 from tests.course.wrong_answers.ch03 import step
@@ -175,6 +176,7 @@ OTHERWISE = [("0.1", 2), ("0.1", torch.tensor(2)), ("0.1", np.array([2])), ("0.1
              ("10.3", by_index), ("10.3", renamed), ("10.3", exchanged),
              ("10.4", pick()), ("10.4", lambda *given: np.array(pair) if (pair := cells(*given)) else None),
              ("10.4", lambda *given: torch.tensor(cells(*given)) if cells(*given) else None)]
+OTHERWISE += [(id, answer) for id, answers in ch08.RIGHT.items() for answer in answers]
 
 
 @pytest.mark.parametrize("id, answer", OTHERWISE)
@@ -209,6 +211,16 @@ def test_the_workers_of_the_last_exercise_compute_what_the_package_counts(share)
             net = whole.cut(K, head=fitting.HEAD, groups=G, share=share if G > 1 else 1.0)  # one has none to share with
             counted = [(body.macs, head.macs) for body, head in llcourse.cost.modules(net, whole.shape)]
             assert fitting.costs(K, G, share) == counted
+
+
+@pytest.mark.parametrize("kind", readouts.KINDS)
+def test_heads_of_a_language_model_cost_in_the_exercise_what_the_package_counts(kind):
+    for width, vocabulary, context in readouts.CASES[:-1]:
+        net = networks.gpt(2, width, 4, context, vocabulary)
+        head, block = (llcourse.cost.count(part, (context, width)) for part in (
+            net.make_head(kind, (context, width), vocabulary), net.blocks[1]))
+        macs = head.macs / context
+        assert readouts.bill(kind, width, vocabulary, context) == (head.parameters, macs, macs / block.macs * context)
 
 
 @pytest.mark.parametrize("cases, right, slips", [
