@@ -47,11 +47,12 @@ class Attention(nn.Module):
         self.out = BackToStream(width, width, layers)
 
     def forward(self, x):
-        q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).unbind(2)
         T, begun = x.shape[1], 0 if self.past is None else self.past.length
         if self.rotary:
-            turns = rotations(self.context, q.shape[-1], x.device, q.dtype)[:, begun : begun + T]
+            turns = rotations(self.context, q.shape[-1], x.device, q.dtype)[:, begun : begun + T, None]
             q, k = turned(q, *turns), turned(k, *turns)
+        q, k, v = (t.transpose(1, 2) for t in (q, k, v))  # what comes out is then laid out as x is
         if self.past is not None:
             k, v = self.past.extended(k, v)
         seen = None  # by each of several positions behind a past; alone a position sees all
@@ -65,7 +66,7 @@ class Attention(nn.Module):
 
 
 def turned(x, cos, sin):
-    """(..., T, n): the pairs (i, i + n / 2) turned by their angles, (T, n / 2)."""
+    """(batch, T, heads, n): the pairs (i, i + n / 2) turned by their angles, (T, 1, n / 2)."""
     a, b = x.chunk(2, dim=-1)
     return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
 

@@ -1,0 +1,199 @@
+"""GPTs: shapes, starting weights, what their parts cost, and writing with what attention has seen kept."""
+
+import pytest
+import torch
+from torch import nn
+
+from llcourse import cost, generate, measure, networks, reach, sequences
+
+LAYERS, WIDTH, HEADS, T, VOCABULARY = 4, 32, 2, 24, 50
+BLOCK = 12 * WIDTH**2 * T + 2 * T**2 * WIDTH  # MACs: attention's projections, the perceptron, T x T products
+HEAD = WIDTH * VOCABULARY * T
+
+
+def gpt(**settings):
+    torch.manual_seed(0)
+    return networks.gpt(**{"layers": LAYERS, "width": WIDTH, "heads": HEADS, "context": T, "vocabulary": VOCABULARY}
+                        | settings)
+
+
+def text(batch=2, length=T, vocabulary=VOCABULARY):
+    return torch.randint(vocabulary, (batch, length), generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("positions", ["rotary", "learned"])
+def test_shapes_names_and_borders(positions):
+    net = gpt(positions=positions)
+    assert net.name == "GPT-4" and net.block_names == ["embedding", "1", "2", "3", "4"]
+    assert [net.borders(K) for K in (2, 4)] == [["2"], ["1", "2", "3"]]
+    for length in (1, 7, T):
+        assert net(text(length=length)).shape == (2, length, VOCABULARY)
+    assert {h.shape for h in net.cut(3)(text())[None]} == {(2, T, VOCABULARY)}
+
+
+def test_weights_start_as_those_of_gpt_2():
+    net = gpt(width=256, layers=8)
+    for name, p in net.named_parameters():
+        if "norm" in name:
+            assert torch.equal(p, torch.full_like(p, float(name.endswith("weight"))))
+        else:
+            onto_stream = name.endswith(("attention.out.weight", "mlp.2.weight"))
+            assert p.std().item() == pytest.approx(0.02 / (4 if onto_stream else 1), rel=0.05), name
+    assert [m.bias for m in net.modules() if isinstance(m, nn.Linear)] == [None] * (8 * 4 + 1)
+    first = nn.functional.cross_entropy(net(text()).flatten(0, 1), text().flatten())
+    assert first.item() == pytest.approx(torch.tensor(VOCABULARY).log().item(), rel=0.05)
+    assert net.cut(2, "block").heads[0][0].mlp[2].weight.std().item() == pytest.approx(0.02 / 4, rel=0.05)
+
+
+def test_macs_are_those_of_the_formulas():
+    net = gpt()
+    assert [cost.count(block, (T,) if n == 0 else (T, WIDTH)).macs for n, block in enumerate(net.blocks)] == [
+        0, BLOCK, BLOCK, BLOCK, BLOCK]
+    assert cost.count(net, net.shape) == cost.Cost(4 * BLOCK + HEAD, sum(p.numel() for p in net.parameters()),
+                                                   (T, VOCABULARY))
+    assert cost.count(net.blocks[1], (T, WIDTH)).parameters == 12 * WIDTH**2 + 4 * WIDTH
+
+
+@pytest.mark.parametrize("head, macs, parameters, trained", [
+    ("projection", HEAD, WIDTH * VOCABULARY + 2 * WIDTH, True),
+    ("block", BLOCK + HEAD, 12 * WIDTH**2 + 4 * WIDTH + WIDTH * VOCABULARY + 2 * WIDTH, True),
+    ("tied", HEAD, 2 * WIDTH, False),
+    ("readout", HEAD, 0, False),
+])
+def test_what_heads_cost(head, macs, parameters, trained):
+    net = gpt().cut(4, head)
+    rows = cost.modules(net, (T,))
+    assert rows[0] == (cost.Cost(BLOCK, 12 * WIDTH**2 + 4 * WIDTH + VOCABULARY * WIDTH, (T, WIDTH)),
+                       cost.Cost(macs, parameters, (T, VOCABULARY)))
+    heads = 3 * (3 if trained else 2) * macs + 3 * HEAD  # without a weight gradient a head goes forward and back
+    assert cost.training_macs(net, (T,)) == 4 * 3 * BLOCK + heads
+    assert cost.exact_macs(net, (T,)) == 4 * 3 * BLOCK + heads
+    assert cost.messages(net, (T,)) == [(4 * T * WIDTH, 0)] * 3 + [(0, 0)]
+
+
+def test_a_pass_that_only_hands_on_takes_both_of_attentions_gradients():
+    net = gpt().cut(4)
+    net.reach = reach.interlocking(4, 2)
+    counted = (3 + 4 + 4 + 3) * BLOCK + 3 * 3 * HEAD  # loss 1 trains nothing
+    assert cost.training_macs(net, (T,)) == counted
+    assert cost.exact_macs(net, (T,)) == counted + 2 * 2 * T**2 * WIDTH  # modules 2 and 3 hand one message on
+
+
+def test_kept_bytes_are_those_of_the_formula():
+    """A block keeps, a position: the stream, its norm, q, k, v and what comes of them, both sides of the perceptron."""
+    B, x = 3, text(3)
+    numbers = 2 * (2 * WIDTH + 2) + (2 + 3 + 1) * WIDTH + HEADS + 8 * WIDTH  # v is kept with the q and k it came with
+    block = 4 * B * T * numbers
+    head = 4 * B * T * (2 * WIDTH + 2 + VOCABULARY)
+    one, four = gpt().cut(1), gpt().cut(4)
+    loose = 4 * T * WIDTH + 2 * 8 * B * T  # the angles' cosines and sines; bytes and their labels
+    assert 4 * block + head <= measure.saved_bytes(one, x, x) <= 4 * block + head + loose
+    assert block + head <= measure.saved_bytes(four, x, x) <= block + head + loose
+
+
+@pytest.mark.parametrize("settings, message", [
+    ({"width": 30, "heads": 4}, "width is 30 and heads is 4"), ({"width": 6, "heads": 2}, "even for rotary positions"),
+    ({"positions": "sine"}, "positions is 'sine'; it is one of rotary, learned"), ({"layers": 0}, "layers is 0"),
+    ({"tied": 1}, "tied is 1"),
+])
+def test_settings_that_make_no_network(settings, message):
+    with pytest.raises(ValueError, match=message):
+        gpt(**settings)
+
+
+def test_odd_halves_are_fine_for_learned_positions():
+    assert gpt(width=6, heads=2, positions="learned")(text()).shape == (2, T, VOCABULARY)
+
+
+@pytest.mark.parametrize("given, message", [
+    (torch.rand(2, T), "float32 of shape"), (text(2, T + 1), r"T up to 24; got torch.int64 of shape \(2, 25\)"),
+    (torch.zeros(T, dtype=torch.long), r"\(batch, T\)"),
+])
+def test_what_is_no_text_is_refused(given, message):
+    with pytest.raises(ValueError, match=message):
+        gpt().cut(2)(given)
+
+
+def test_heads_and_objectives_that_are_not_for_text_are_refused():
+    with pytest.raises(ValueError, match="no head of sequences is called '1c2f'; there are projection, block, tied"):
+        gpt().cut(2, "1c2f")
+    with pytest.raises(ValueError, match="every is 0"):
+        sequences.Readout(0)
+    with pytest.raises(ValueError, match="a decoder makes images"):
+        gpt().cut(2, objective="infopro")
+
+
+def written(net, prompt, length, head, context):
+    """The same text by whole forward passes; where the context is full its later half is read anew."""
+    window, generator, said = list(prompt[-context:]), torch.Generator().manual_seed(3), []
+    for _ in range(length):
+        if len(window) > context:
+            window = window[-(context // 2):]
+        likely = net.logits(torch.tensor([window]))[head][0, -1].div(0.7).softmax(0)
+        window.append(int(torch.multinomial(likely.float(), 1, generator=generator)))
+        said.append(window[-1])
+    return bytes(said)
+
+
+@pytest.mark.parametrize("head", sequences.HEADS)
+@pytest.mark.parametrize("positions", ["rotary", "learned"])
+def test_text_written_with_what_was_seen_kept_is_the_same(positions, head):
+    net = gpt(vocabulary=256, positions=positions).double().cut(3, head)
+    for p in net.parameters():
+        p.data += 0.1 * torch.randn_like(p)
+    for prompt in (b"d", b"def generate(", b"a prompt that is longer than the context is"):
+        for asked in (0, -1):
+            found = generate(net, prompt, 40, seed=3, temperature=0.7, head=asked)
+            assert found == written(net.eval(), prompt, 40, asked % 3, T) and len(set(found)) > 15
+    likeliest = net.logits(torch.tensor([[100]]))[2][0, -1].argmax()
+    assert generate(net, b"d", 1, temperature=0) == bytes([likeliest])
+
+
+@pytest.mark.parametrize("positions", ["rotary", "learned"])
+def test_logits_with_what_was_seen_kept_are_the_same(positions):
+    """Piece by piece, several positions at a time too."""
+    net = gpt(positions=positions).double().cut(2, "block").eval()
+    for p in net.parameters():
+        p.data += 0.3 * torch.randn_like(p)
+    x = text(3)
+    whole = net.logits(x)
+    pasts = sequences.remember(net)
+    for _ in range(2):
+        pieces = [net.logits(piece) for piece in x.split([5, 1, 7, 1, 1, 9], dim=1)]
+        for i, logits in whole.items():
+            assert torch.allclose(torch.cat([piece[i] for piece in pieces], dim=1), logits, rtol=1e-10, atol=1e-10)
+        with pytest.raises(ValueError, match="T up to 0"):
+            net.logits(x[:, :1])
+        for past in pasts:
+            past.length = 0
+
+
+def test_generation_is_seeded_and_leaves_the_network_as_it_is():
+    net = gpt(vocabulary=256).cut(2, "readout").train()
+    before = {name: t.clone() for name, t in net.state_dict().items()}
+    first = generate(net, b"def ", 40, seed=1)
+    assert first == generate(net, b"def ", 40, seed=1) != generate(net, b"def ", 40, seed=2) and len(first) == 40
+    assert all(torch.equal(t, before[name]) for name, t in net.state_dict().items())
+    assert all(module.training for module in net.modules())
+    with torch.inference_mode():
+        assert generate(net, b"def ", 40, seed=1) == first
+    whole = gpt(vocabulary=256)
+    assert generate(whole, b"def ", 9) == generate(whole.cut(1), b"def ", 9)
+
+
+@pytest.mark.parametrize("given, message", [
+    ({"prompt": b""}, "prompt is b''"), ({"prompt": "def"}, "prompt is 'def'; it is bytes"), ({"length": 0}, "length"),
+    ({"temperature": -1}, "temperature is -1"), ({"head": 2}, "head is 2; it is a whole number from -2 to 1"),
+    ({"net": nn.Linear(1, 1)}, "this Linear reads none"), ({"net": gpt()}, "this GPT reads 50 different ones"),
+    ({"net": networks.resnet(8, width=4)}, "this Network reads none"),
+])
+def test_what_cannot_be_generated_is_refused(given, message):
+    with pytest.raises(ValueError, match=message):
+        generate(**{"net": gpt(vocabulary=256).cut(2), "prompt": b"a", "length": 1} | given)
+
+
+def test_logits_that_are_not_finite_are_refused():
+    net = gpt(vocabulary=256)
+    net.classifier.norm.bias.data[0] = torch.nan
+    with pytest.raises(ValueError, match="not finite"):
+        generate(net, b"a", 1)
