@@ -1,4 +1,4 @@
-"""Recorded results: what was measured, by which code, on which machine and images. Written whole or not at all."""
+"""Recorded results: what was measured, by which code, on which machine and data. Written whole or not at all."""
 
 import importlib.metadata
 import json
@@ -20,12 +20,13 @@ def image_source():
     return data.load("cifar10", train=10, test=10).source
 
 
-def provenance(command, device=None):
-    """Who measured: command, commit, whether the tree was clean, versions, processor, images and date.
+def provenance(command, device=None, source=None):
+    """Who measured: command, commit, whether the tree was clean, versions, processor, data and date.
 
     Files in results/ do not make a tree unclean: a suite goes on while its first runs are still uncommitted.
+    source: the data.Source of what was measured on (default: of the CIFAR-10 here).
     """
-    source = image_source()
+    source = source or image_source()
     on_gpu = torch.cuda.is_available() if device is None else torch.device(device).type == "cuda"
     return {
         "command": command,

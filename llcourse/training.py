@@ -66,9 +66,9 @@ class Run:
             "phases": [[phase.epochs, phase.losses, phase.frozen, phase.ticks, phase.slowdown]
                        for phase in self.phases],
             "recipe": asdict(self.recipe), "fast": fast, "precision": str(net.precision), "device": self.device.type,
-            "reach": net.reach.tolist(), "images": images.digest(), "network": description(net),
+            "reach": net.reach.tolist(), "network": description(net),
             "frozen": self.resting, "initial weights": digest(net.state_dict()),
-            "watch": sorted(self.watch)}
+            "watch": sorted(self.watch), **dict.fromkeys(images.preparation(), images.digest())}  # "images", or "text"
         self.config = json.loads(json.dumps(self.config))  # as a file gives it back
         self.parts, self.stands = standing.parts(net), standing.Standing(self)
 

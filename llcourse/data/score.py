@@ -34,7 +34,12 @@ class Score:
     @property
     def label(self):
         """What figures write beside it: "test accuracy (%)"."""
-        return f"test {self.name}{self.unit and f' ({self.unit})'}"
+        return f"test {self.name}{self.in_unit}"
+
+    @property
+    def in_unit(self):
+        """The unit behind a name: " (%)"; nothing for a score without one."""
+        return self.unit and f" ({self.unit})"
 
     def text(self, value):
         """A value for people: "66.1 %"; "-" for None, a head without a score."""
@@ -46,8 +51,8 @@ class Score:
 
     @property
     def error_name(self):
-        """Its name and its unit: "error (%)"."""
-        return f"error ({self.unit})" if self.best is max else self.label.removeprefix("test ")
+        """What that is called: "error", or the score itself."""
+        return "error" if self.best is max else self.name
 
 
 def _percent(logits, y):

@@ -3,6 +3,7 @@
 import random
 from hashlib import sha256
 
+import numpy as np
 import torch
 
 from ..arguments import flag, whole
@@ -143,4 +144,4 @@ def _joined(found, files, limit, seed, split):
         what = {"train": "to train on", "test": "unseen"}[split]
         raise DataError(f"{split} is {limit:,} bytes; {found.name} has {len(whole_text):,} {what}: ask for 1 to that "
                         "many")
-    return torch.frombuffer(bytearray(whole_text[:limit]), dtype=torch.uint8)
+    return torch.from_numpy(np.frombuffer(bytearray(whole_text[:limit]), np.uint8))

@@ -1,4 +1,4 @@
-"""Figures of what runs left behind: curves, accuracy by module, trade-offs, bars."""
+"""Figures of what runs left behind: curves, scores by module, trade-offs, bars."""
 
 import math
 from itertools import cycle
@@ -9,29 +9,38 @@ import seaborn as sns
 
 from .. import data
 from ..arguments import several
+from ..data.score import ACCURACY
 from ..history import History
 from .given import entries, label, numbers, text
 from .labels import place_labels
 from .style import DASHES, HATCHES, MARKERS, SMALL, colours, ground, legend, module_colours, named, room, stamped
 
 
-def curves(histories, column="accuracy", module=-1, label="test accuracy (%)"):
-    """One line a run over the epochs. histories: {name: History}."""
-    return _lines({name: history.column(column, module) for name, history in _runs(histories)}, "epoch", label,
+def curves(histories, column=None, module=-1, label=None):
+    """One line a run over the epochs. histories: {name: History}.   column: of their rows, by default the score."""
+    score = _score(histories)
+    column = score.name if column is None else column
+    label = (score.label if column == score.name else column) if label is None else label
+    return _lines({name: history.column(column, module) for name, history in histories.items()}, "epoch", label,
                   any(history.standin for history in histories.values()))
 
 
 def by_module(histories):
-    """Test accuracy of every head after training: one line a run from the first module to the last."""
-    return _lines({name: history.accuracies for name, history in _runs(histories)}, "head of module",
-                  "test accuracy (%)", any(history.standin for history in histories.values()))
+    """The score of every head after training: one line a run from the first module to the last."""
+    score = _score(histories)
+    return _lines({name: history.by_head for name, history in histories.items()}, "head of module", score.label,
+                  any(history.standin for history in histories.values()))
 
 
-def _runs(histories):
+def _score(histories):
+    """The one Score of {name: History}; ValueError for anything else, and for scores that are no line's neighbours."""
     for name, history in entries(histories).items():
         if not isinstance(history, History):
             raise ValueError(f"{name!r} is drawn of a History, what `train` returns; got {history!r}")
-        yield name, history
+    score, *others = dict.fromkeys(history.score for history in histories.values())
+    if others:
+        raise ValueError(f"one figure shows one score; these runs have {score.name} and {others[0].name}")
+    return score
 
 
 def lines(values, x, y):
@@ -58,7 +67,7 @@ def draw_lines(axes, lines):
     ground(axes, "both")
 
 
-def tradeoff(points, x_label, y_label="test accuracy (%)"):
+def tradeoff(points, x_label, y_label=ACCURACY.label):
     """Points with their names beside them, such as accuracy against cost. points: {name: (x, y)}."""
     points = {text(name): numbers(name, xy, 2) for name, xy in entries(points).items()}
     figure, axes = plt.subplots(figsize=(7, 3.8))

@@ -34,8 +34,8 @@ def main(args):
     if problem := _problem(args, suite, epochs, device):
         print(problem, file=sys.stderr)
         return 1
-    if results.image_source().kind == "standin":
-        print("results are recorded on CIFAR-10, and none is here: python -m llcourse data cifar10", file=sys.stderr)
+    if refused := suite.refused():
+        print(refused, file=sys.stderr)
         return 1
     deadline = None if args.minutes is None else time.time() + 60 * args.minutes
     threads = max(1, torch.get_num_threads() // args.jobs)

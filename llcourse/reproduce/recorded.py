@@ -23,7 +23,8 @@ def runs(suite, epochs=None):
 def histories(suite, seed=0):
     """{label: History} of the recorded runs of one seed, as plots.curves takes them."""
     recorded = runs(suite)
-    return {_label(c): History(run["history"]) for c in _by_method(suite)
+    score = suites.named(suite).score
+    return {_label(c): History(run["history"], score=score) for c in _by_method(suite)
             for run in recorded[c.name] if run["seed"] == seed}
 
 
@@ -41,53 +42,56 @@ def _label(c):
 def table(suite, epochs=None):
     """Test errors of a suite's recorded runs as a tables.Table, with where they come from and what is missing below.
 
-    Columns: seeds; error, of the suite's prediction (default: the last head) after the last epoch, in percent; spread
-    over the seeds; gap to backprop at the same seeds. Where a paper reports values also best, the last head's error of
-    the best epoch, the published one and the difference of `error` to it.
+    Columns: seeds; error, of the suite's prediction (default: the last head) after the last epoch, in percent, or of
+    a text bits per byte; spread over the seeds; gap to backprop at the same seeds. Where a paper reports values also
+    best, the last head's error of the best epoch, the published one and the difference of `error` to it.
     """
     spec, recorded = suites.named(suite), runs(suite, epochs)
     compared = any(c.published for c in spec.configurations)
-    rows = [_row(c, recorded, spec.prediction, compared) for c in _by_method(suite) if recorded[c.name]]
+    rows = [_row(c, recorded, spec, compared) for c in _by_method(suite) if recorded[c.name]]
     if not any(recorded[c.name] for c in spec.configurations):
         return Table([], notes=f"No run of {spec.title} is recorded yet: {_command(suite, epochs)}; published values: "
                                f"{spec.source}.")
-    title = f"{spec.title}, {epochs or spec.epochs} epochs: test error (%)"
-    return Table(rows, title, list(_notes(suite, epochs, recorded, compared)))
+    title = f"{spec.title}, {epochs or spec.epochs} epochs: test {spec.score.error_name}{spec.score.in_unit}"
+    return Table(rows, title, list(_notes(suite, epochs, recorded, compared)), spec.score.digits + 1)
 
 
-def _row(c, recorded, prediction, compared):
-    errors, best = [_error(run, prediction) for run in recorded[c.name]], [_best(run) for run in recorded[c.name]]
-    backprop = {run["seed"]: _error(run, prediction) for run in recorded.get("backprop", [])}
-    gaps = [_error(run, prediction) - backprop[run["seed"]] for run in recorded[c.name] if run["seed"] in backprop]
+def _row(c, recorded, spec, compared):
+    errors, best = [_error(run, spec) for run in recorded[c.name]], [_best(run, spec) for run in recorded[c.name]]
+    backprop = {run["seed"]: _error(run, spec) for run in recorded.get("backprop", [])}
+    gaps = [_error(run, spec) - backprop[run["seed"]] for run in recorded[c.name] if run["seed"] in backprop]
+    digits = spec.score.digits + 1
     row = {"method": c.method, "K": c.K, "head": c.head if c.K > 1 or c.cut else None, "seeds": len(errors),
-           "error": float(np.mean(errors)), "spread": float(np.std(errors, ddof=1)) if len(errors) > 1 else None,
-           "gap": f"{np.mean(gaps):+.2f}" if gaps and c.name != "backprop" else None}
+           spec.score.error_name: float(np.mean(errors)),
+           "spread": float(np.std(errors, ddof=1)) if len(errors) > 1 else None,
+           "gap": f"{np.mean(gaps):+.{digits}f}" if gaps and c.name != "backprop" else None}
     if compared:
         mean, std = c.published or (None, None)
-        spread = "" if std is None else f" +- {std:.2f}"
-        row |= {"best": float(np.mean(best)), "published": c.published and f"{mean:.2f}{spread}",
-                "difference": c.published and f"{np.mean(errors) - mean:+.2f}"}
+        spread = "" if std is None else f" +- {std:.{digits}f}"
+        row |= {"best": float(np.mean(best)), "published": c.published and f"{mean:.{digits}f}{spread}",
+                "difference": c.published and f"{np.mean(errors) - mean:+.{digits}f}"}
     return row
 
 
-def _error(run, prediction):
-    return 100 - run["predictions"][prediction] if prediction else run["error"]
+def _error(run, spec):
+    return spec.score.error(run["predictions"][spec.prediction]) if spec.prediction else run["error"]
 
 
 def predictions(suite, names, epochs=None):
-    """Test errors (%) of a suite's recorded runs by several ways to predict, as a Table: means over the seeds.
+    """Test errors of a suite's recorded runs by several ways to predict, as a Table: means over the seeds.
 
     names: as groups.ensembles has them; a column each, empty where a network has no such head.
     """
-    recorded, rows = runs(suite, epochs), []
+    recorded, rows, score = runs(suite, epochs), [], suites.named(suite).score
     for c in _by_method(suite):
         if said := [run["predictions"] for run in recorded[c.name] if "predictions" in run]:
             rows.append({"method": c.method, "K": c.K, "seeds": len(said)} | {
-                name: 100 - float(np.mean([each[name] for each in said])) if name in said[0] else None
+                name: score.error(float(np.mean([each[name] for each in said]))) if name in said[0] else None
                 for name in names})
     if not rows:
         return Table([], notes=f"No prediction is recorded yet: {_command(suite, epochs)}.")
-    return Table(rows, f"{suites.named(suite).title}: test error (%) by prediction")
+    return Table(rows, f"{suites.named(suite).title}: test {score.error_name}{score.in_unit} by prediction",
+                 digits=score.digits + 1)
 
 
 def alignments(suite, K, epochs=None):
@@ -104,10 +108,9 @@ def alignments(suite, K, epochs=None):
                                                             f"{_command(suite, epochs)}.")
 
 
-def _best(run):
-    """Lowest error (%) of the last head over the epochs, chosen on the test images: a little too good."""
-    accuracies = [row["accuracy"][-1] for row in run["history"]]
-    return 100 - max(accuracy for accuracy in accuracies if accuracy is not None)
+def _best(run, spec):
+    """Lowest error of the last head over the epochs."""
+    return spec.score.error(History(run["history"], score=spec.score).best)
 
 
 def _notes(suite, epochs, recorded, compared):
@@ -122,6 +125,10 @@ def _notes(suite, epochs, recorded, compared):
     if any(run["data"]["kind"] == "imagefolder" for run in every):
         yield ("the images were an ImageFolder copy of CIFAR-10 (see results/README.md): "
                "about a point can come from that")
+    if texts := sorted({(run["versions"]["python"], run["data"]["sha256"][:8]) for run in every
+                        if run["data"]["kind"] == "library"}):
+        said = "; ".join(f"Python {version}, {digest}" for version, digest in texts)
+        yield f"the text is the source code of Python's library ({said}), which differs between versions"
     if missing := [_label(c) for c in _by_method(suite) if c in spec.configurations and not recorded[c.name]]:
         yield f"not recorded yet: {'; '.join(missing)}: {_command(suite, epochs)}"
 

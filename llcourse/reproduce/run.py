@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 import torch
 
-from .. import data, groups, interrupts, measure, memory, paths, results, steps
+from .. import groups, interrupts, measure, memory, paths, results, steps
 from ..epoch import wake
 from ..timing import round_robin
 from ..training import Run
@@ -56,11 +56,11 @@ def execute(job):
     """
     suite = suites.named(job.suite)
     configuration = suite.configuration(job.configuration)
-    # of the code this process imported
-    made_by, checkpoint = results.provenance(job.command, job.device), job.checkpoint
     torch.set_num_threads(job.threads)
-    images = data.load("cifar10", seed=0, device=job.device).prepared(**suite.images)
-    if images.train_x.is_cuda:
+    images = suite.load(job.device)
+    # of the code this process imported
+    made_by, checkpoint = results.provenance(job.command, job.device, images.source), job.checkpoint
+    if images.device.type == "cuda":
         torch.backends.cudnn.benchmark = True
         torch.backends.cudnn.allow_tf32 = False  # a file that says float32 means it; the papers' cards had nothing else
     run = prepare(job, suite, configuration, images)
@@ -108,7 +108,9 @@ def seconds_left(run):
 
 def record(job, configuration, run):
     """The contents of a run's file, as results/run.schema.json describes them."""
-    rows = [{**row, "loss": _rounded(row["loss"], 4), "accuracy": _rounded(row["accuracy"], 2),
+    score = run.history.score
+    digits = score.digits + 1
+    rows = [{**row, "loss": _rounded(row["loss"], 4), score.name: _rounded(row[score.name], digits),
              "seconds": round(row["seconds"], 3)} for row in run.history.rows]
     peak, network, images = memory.process_peak(job.device), suites.named(job.suite).network(), run.images
     return {
@@ -117,16 +119,16 @@ def record(job, configuration, run):
                           "reach": run.net.reach.tolist(), "schedule": str(configuration.schedule),
                           "borders": [" ".join(repr(border).split()) for border in run.net.borders if border]},
         "network": network.name, "initialisation": network.initialisation,
-        "images": {"mean": list(images.mean), "std": list(images.std), "padding": images.padding},
+        **images.preparation(),
         "recipe": asdict(run.recipe),
         "precision": str(run.net.precision or torch.float32).removeprefix("torch."),
         "precision_why": run.precision.why,
         "step": "eager" if not run.config["fast"] else "compiled and captured",
         "threads": job.threads,
         "history": rows,
-        "error": round(100 - rows[-1]["accuracy"][-1], 2),
+        "error": round(score.error(rows[-1][score.name][-1]), digits),
         "alignment": None if any(run.net.borders) else _rounded(measure.alignment(run.net, images), 4),
-        "predictions": {name: round(score, 2) for name, score in groups.score(run.net, images).items()},
+        "predictions": {name: round(value, digits) for name, value in groups.score(run.net, images).items()},
         "minutes": round(sum(row["seconds"] for row in rows) / 60, 2),
         "peak_memory_mb": None if peak is None else round(peak / 2**20),
     }

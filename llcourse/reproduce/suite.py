@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .. import reach
+from .. import data, reach
+from ..data import ACCURACY, BITS
 from ..recipe import Recipe
 
 
@@ -15,7 +16,7 @@ class Configuration:
     method: as printed.   K, head: how the network is cut.   reach: a function of K.   schedule: as Run takes it.
     border: a function that makes what stands above each module but the last, or None.   network, cut: what the suite's
     network, and its `cut`, are given besides, such as groups.   published: (test error, its standard deviation or None)
-    in percent, or None where no source has one.
+    as Score.error counts it, or None where no source has one.
     """
 
     method: str
@@ -41,6 +42,7 @@ class Suite:
     values.
 
     network: a function without arguments that makes a networks.Network.   images: what data.Images.prepared gets.
+    text: what data.text gets, in suites on the source code of Python's library; None in those on CIFAR-10.
     differs: what is still not as in the authors' code, a sentence, empty where there is none to be compared with.
     beside: (suite, name of a configuration) of runs made elsewhere, on the same network, recipe and epochs, that the
     table has too.   prediction: whose error the table shows, a name of groups.ensembles; empty for the last head.
@@ -56,6 +58,28 @@ class Suite:
     differs: str = ""
     beside: tuple = ()
     prediction: str = ""
+    text: dict | None = None
+
+    @property
+    def score(self):
+        """The Score of what it trains on."""
+        return ACCURACY if self.text is None else BITS
+
+    def load(self, device="cpu"):
+        """What it trains on: an image set or a text."""
+        if self.text is None:
+            return data.load("cifar10", seed=0, device=device).prepared(**self.images)
+        return data.text(device=device, **self.text)
+
+    def refused(self):
+        """Why nothing may be recorded on the data that this machine has, or None."""
+        kind = self.load().source.kind
+        if kind == "standin":
+            return "results are recorded on CIFAR-10, and none is here: python -m llcourse data cifar10"
+        if kind in ("file", "folder"):
+            return ("results are recorded on the source code of Python's library, and the data folder holds another "
+                    "text: move it away, or name another folder in LLCOURSE_DATA")
+        return None
 
     def make(self, configuration):
         """The network of a configuration, cut: a LocalNetwork."""

@@ -59,6 +59,10 @@ def _infopro(K, contrast, published=None, **settings):
                          cut={"objective": InfoPro(contrast, **settings)}, published=published)
 
 
+def _of_text(method, K, cut=reach.local, heads=("projection", "block")):
+    return tuple(Configuration(method, K, head, cut) for head in heads)
+
+
 def _published_groups(G, errors):
     """Configurations of the paper's grid, as its code has them. errors: {K: test error}."""
     cut = {"groups": G, "diversity": "paper"} if G > 1 else {}
@@ -165,6 +169,14 @@ SUITES = {
         "reconstruction.",
         beside=tuple(("dgl-table", name) for name in ("backprop", "dgl-k2-1c2f", "dgl-k4-1c2f", "dgl-k8-1c2f",
                                                       "dgl-k16-1c2f"))),
+    "gpt-short": Suite(  # K = 8 is one block a module; chunks of 2 and of 4 would be local at K = 4 and 2
+        "GPT-8, width 128, Python's library", partial(networks.gpt, 8, 128, 4, 128),
+        Recipe(batch=16, lr=2e-3, weight_decay=0.1, warmup=0.25, optimizer="adamw"), 4,
+        (Configuration("Backprop"), *_of_text("Local", 4), *_of_text("Local", 8),
+         *_of_text("Interlocking, 2-wise", 4, partial(reach.interlocking, N=2)), *_of_text("Local", 2),
+         *_of_text("Chunked, 3 modules", 8, partial(reach.chunked, N=3)),
+         *_of_text("Local", 4, heads=["readout"]), *_of_text("Local", 8, heads=["readout"])),
+        SHORT, text={"train": 1_500_000, "test": 200_000, "context": 128}),
     "dgl-short-float32": Suite(
         "ResNet-20, CIFAR-10", partial(networks.resnet, 20), Recipe(precision="float32"), 20,
         (Configuration("Backprop"), Configuration("DGL", 4, "1c2f")), SHORT),

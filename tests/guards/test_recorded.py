@@ -34,9 +34,12 @@ def test_run(file):
     assert json.loads(json.dumps(recorded)) == expected
     own = SETS["cifar10"]
     usual = {"mean": own.mean, "std": own.std, "padding": "reflect"}
-    assert json.loads(json.dumps(run.get("images", usual))) == json.loads(json.dumps(usual | suite.images))
+    if not suite.text:
+        assert json.loads(json.dumps(run.get("images", usual))) == json.loads(json.dumps(usual | suite.images))
+    assert run.get("text") == suite.text and (run["data"]["kind"] == "library") == bool(suite.text)
     assert run.get("initialisation", "he") == suite.network().initialisation
-    assert run["error"] == pytest.approx(100 - run["history"][-1]["accuracy"][-1], abs=0.01)
+    assert run["error"] == pytest.approx(
+        suite.score.error(run["history"][-1][suite.score.name][-1]), abs=0.01)
     assert run["clean"] and run["commit"], "recorded from code that no commit holds"
 
 

@@ -40,7 +40,7 @@ def tiny(monkeypatch, tmp_path, images):
     monkeypatch.setenv("LLCOURSE_RESULTS", str(tmp_path))
     monkeypatch.setitem(suites.SUITES, "tiny", TINY)
     monkeypatch.setattr(data, "load", lambda *args, **kwargs: images)
-    monkeypatch.setattr(results, "image_source", lambda: Source("imagefolder", "here", "ab" * 32))
+    images.source = Source("imagefolder", "here", "ab" * 32)
     monkeypatch.setattr(command, "_apart", lambda job, width, stop: command.execute(job))
     return tmp_path / "tiny"
 
@@ -242,8 +242,8 @@ def test_arguments_that_cannot_be(tiny, capsys, arguments, words):
     assert words in capsys.readouterr().err and not tiny.exists()
 
 
-def test_nothing_is_recorded_on_the_standin(tiny, monkeypatch, capsys):
-    monkeypatch.setattr(results, "image_source", lambda: Source("standin", "no network", "ab" * 32))
+def test_nothing_is_recorded_on_the_standin(tiny, images, capsys):
+    images.source = Source("standin", "no network", "ab" * 32)
     assert main(["reproduce", "tiny"]) == 1
     assert "python -m llcourse data cifar10" in capsys.readouterr().err and not tiny.exists()
 
@@ -319,12 +319,13 @@ def test_where_nothing_is_recorded_the_table_is_one_sentence(tiny):
 def test_no_line_of_a_table_is_longer_than_a_page(tiny, suite):
     """Every row of the suite there, its figures as wide as they come."""
     assert max(map(len, str(reproduce.table(suite)).splitlines())) <= 100
+    kind, score = "library" if suites.SUITES[suite].text else "imagefolder", suites.SUITES[suite].score.name
     for c in suites.SUITES[suite].configurations:
         for seed in (0, 1):
             results.write(run.folder(suite) / f"{c.name}-seed{seed}.json", {
                 "name": c.name, "seed": seed, "error": 10.0 + 79.9 * seed, "device": "a device with a long name " * 3,
-                "precision": "bfloat16", "data": {"kind": "imagefolder"}, "history": [{"accuracy": [20.0]}],
-                "predictions": {"all depths": 20.0}})
+                "precision": "bfloat16", "data": {"kind": kind, "sha256": "ab" * 32}, "versions": {"python": "3.14.10"},
+                "history": [{score: [20.0]}], "predictions": {"all depths": 20.0}})
     shown = reproduce.table(suite)
     assert len(shown.rows) == len(suites.SUITES[suite].configurations)
     assert max(map(len, str(shown).splitlines())) <= 100
