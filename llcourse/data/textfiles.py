@@ -40,7 +40,7 @@ def find(source=None):
     if source is None:
         return _library()
     try:
-        path = Path(source).expanduser()
+        path = Path(source or None).expanduser()  # an empty text would name the current folder
         with readable(path):
             return _folder(path) if path.is_dir() else _file(path)
     except (TypeError, RuntimeError, ValueError) as error:  # no path, no such user's home, a NUL in a name

@@ -226,6 +226,7 @@ def test_a_python_without_its_source_says_what_to_do(tmp_path, monkeypatch):
     ({"train": 0}, ValueError, "train is 0"), ({"test": 10**9}, DataError, "test is 1,000,000,000 bytes; Python"),
     ({"context": 0}, ValueError, "context is 0"), ({"seed": -1}, ValueError, "seed is -1"),
     ({"device": "abacus"}, ValueError, "device is 'abacus'"), ({"source": 7}, ValueError, "source is 7"),
+    ({"source": ""}, ValueError, "source is ''"),
     ({"source": "a\0b"}, ValueError, "it is the path of a text file"),
     ({"train": 200}, DataError, "has 200 training bytes; at a context of 128 257 are the least"),
 ], ids=str)

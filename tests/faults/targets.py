@@ -11,7 +11,7 @@ import torch
 from llcourse import History, Recipe, measure, objectives, panels, plots, reach, schedules, timeline, train, wiring
 from llcourse import networks as nets
 from llcourse.course.claims import claim
-from llcourse.data import Images, Source
+from llcourse.data import BITS, Images, Source, Text, text
 from llcourse.fronts import front
 from llcourse.local import LocalNetwork
 from llcourse.tables import Table
@@ -32,6 +32,8 @@ X, Y = torch.randint(0, 256, (24, 8, 8, 3), generator=torch.Generator().manual_s
 SOURCE = Source("standin", "a test", "0")
 IMAGES = {"name": "noise", "train_x": X, "train_y": Y, "test_x": X, "test_y": Y, "classes": "abcd", "source": SOURCE,
           "mean": [0.5] * 3, "std": [0.2] * 3, "padding": "reflect"}
+TEXT = {"name": "a text", "train_bytes": X.flatten()[:200], "test_bytes": X.flatten()[200:300], "source": SOURCE,
+        "context": 8}
 
 
 def network(K=2):
@@ -71,6 +73,14 @@ def is_images(images):
     return batches and all(
         x.dtype == torch.float32 and x.shape[1:] == images.shape and x.isfinite().all() and y.dtype == torch.int64
         and len(x) == len(y) and 0 <= y.min() and y.max() < len(images.classes) for x, y in batches)
+
+
+def is_text_set(text):
+    """An epoch of it is what training takes: bytes, and behind each the next one."""
+    batches = [*text.batches(8, torch.Generator().manual_seed(0)), *text.test_batches()]
+    return batches and all(x.shape == y.shape and x.shape[1:] == text.shape and x.dtype == y.dtype == torch.int64
+                           and torch.equal(x[:, 1:], y[:, :-1]) and 0 <= min(x.min(), y.min())
+                           and max(x.max(), y.max()) < 256 for x, y in batches)
 
 
 def is_figure(figure):
@@ -157,9 +167,18 @@ TARGETS = {
     "images.batches": Target(lambda batch, augment: list(
         Images(**IMAGES).batches(batch, torch.Generator().manual_seed(0), augment)),
         {"batch": 8, "augment": True}, lambda batches: batches),
+    "data.text": Target(text, {"source": None, "train": 2000, "test": 1000, "context": 16, "seed": 0,
+                               "device": "cpu"}, is_text_set, 30),
+    "Text": Target(Text, TEXT, is_text_set),
+    "text.batches": Target(lambda batch, augment: list(
+        Text(**TEXT).batches(batch, torch.Generator().manual_seed(0), augment)),
+        {"batch": 8, "augment": True}, lambda batches: batches),
+    "text.test_batches": Target(lambda batch: list(Text(**TEXT).test_batches(batch)), {"batch": 2},
+                                lambda batches: sum(len(x) for x, _ in batches) == 12),
     "timeline.simulate": Target(simulated, {"R": reach.local(2), "batches": 2, "head": 0.5, "micro": 2,
                                             "pipeline": "1F1B"}, is_schedule),
-    "front": Target(front, {"points": {"a": (1, 2), "b": (2, 3)}}, lambda names: isinstance(names, list)),
+    "front": Target(front, {"points": {"a": (1, 2), "b": (2, 3)}, "best": min},
+                    lambda names: isinstance(names, list)),
     "history.column": Target(HISTORY.column, {"name": "accuracy", "module": 0}, lambda column: len(column) == 2),
     "plots.curves": Target(plots.curves, {"histories": {"a": HISTORY}, "column": "accuracy", "module": 0, "label": "y"},
                            is_figure, 15),
@@ -168,6 +187,8 @@ TARGETS = {
     "plots.tradeoff": Target(plots.tradeoff, {"points": {"a": (1, 2), "b": (2, 3)}, "x_label": "x", "y_label": "y"},
                              is_figure, 15),
     "plots.fronts": Target(plots.fronts, {"costs": {"MACs": {"a": [(1, 2), (2, 3)]}}, "quality": "y"}, is_figure, 15),
+    "plots.fronts of bits": Target(plots.fronts, {"costs": {"MACs": {"a": [(1, 2), (2, 1)]}}, "quality": BITS},
+                                   is_figure, 15),
     "plots.bars": Target(plots.bars, {"values": {"a": 1, "b": 2}, "label": "x"}, is_figure, 15),
     "plots.stacked": Target(plots.stacked, {"parts": {"a": [1, 2]}, "names": ["x", "y"], "x_label": "x",
                                             "y_label": "y"}, is_figure, 15),
