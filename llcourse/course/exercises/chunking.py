@@ -1,6 +1,7 @@
 """Exercise 8.4: contiguous chunks of blocks that fit their workers: few, then even."""
 
 from itertools import combinations
+from math import prod
 
 from . import Wrong
 
@@ -19,6 +20,7 @@ CASES = [  # (times, kept, head, room, workers): some at the very room, some wit
     ([4, 4, 4, 4], [5, 5, 5, 5], 30, 50, 4),
     ([4, 4, 4, 4], [5, 5, 5, 5], 30, 49, 4),
     ([4, 1, 1, 1, 1, 4], [1, 5, 5, 5, 5, 1], 2, 13, 6),
+    ([6, 7, 2, 2, 4, 8], [8, 4, 4, 6, 5, 8], 3, 20, 4),
     ([2, 5, 2, 4], [6, 6, 6, 6], 1, 11, 4), ([6], [8], 2, 10, 1), ([6], [8], 2, 9, 5),
     ([2, 3, 1, 2, 5, 1, 1, 4, 2, 2, 1, 3], [12, 10, 10, 9, 9, 8, 8, 7, 7, 6, 6, 5], 11, 60, 4),
     ([2, 3, 1, 2, 5, 1, 1, 4, 2, 2, 1, 3], [12, 10, 10, 9, 9, 8, 8, 7, 7, 6, 6, 5], 11, 43, 4),
@@ -125,6 +127,10 @@ def _even(sizes, times, kept, head, room):
         return ". You make even what the chunks keep; it is their times that are to be even"
     if max(sizes) == min(map(max, fit)):
         return ". You make their numbers of blocks even; it is their times that are to be even"
+    steps, every = _cut(times, sizes), [_cut(times, other) for other in fit]
+    measures = (lambda each: max(each) - min(each), lambda each: sum(t * t for t in each), lambda each: -prod(each))
+    if any(of(steps) == min(map(of, every)) for of in measures):
+        return ". You make all steps even, by a difference, a sum or a product; the longest alone counts"
     return ""
 
 

@@ -87,9 +87,9 @@ def _fault(said, right, logits, y):
     if not math.isfinite(said):
         return ("Some p is too small for a number, or e^logit too large. log p is logit - log sum e^logit, and "
                 "`log_softmax` computes it so that both stay in reach")
-    if said < right and (logits.amax(-1) - logits.amin(-1)).max() > 100:
-        return ("Something cuts the surprise off, such as a clamp, or a little added to p: a byte held impossible "
-                "costs what it costs. Take the logarithm by `log_softmax`")
+    if said < right and logits.abs().max() > 100:
+        return ("Something cuts the surprise off, such as a clamp, nan_to_num, or a little added to p: a byte held "
+                "impossible costs what it costs. Take the logarithm by `log_softmax`")
     return "Of every byte, -log2 of the softmax's entry at y, over the last dimension; of these the mean"
 
 
@@ -120,6 +120,11 @@ def _slips(right, logits, y):
         yield "You take the logarithm of the mean: the mean is of logarithms", _of_mean(p, at_y)
     if right < 500:
         yield "That is perplexity, e to the nats and 2 to the bits: bits per byte is its log2", math.exp(nats)
+    yield "It is rounded: return the number itself", round(right, 2)
+    yield "It is rounded: return the number itself", round(right, 3)
+    if logits.abs().max() < 100:
+        yield "That is what a uniform guess costs: logits do not come into it", math.log2(V)
+    yield "A softmax has powers of e, and yours of 2", _bits(logits * LN2, y).mean().item()
     hits = (logits.argmax(-1) == y).double().mean().item()
     yield "That is the accuracy: it asks which byte is first, not how much p the right one has", hits
     yield "That is the error rate: it asks which byte is first, not how much p the right one has", 1 - hits

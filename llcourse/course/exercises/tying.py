@@ -17,6 +17,8 @@ REFUSALS = {
         "autograd needs a tensor as it was, and you write into it",
     "backward through the graph a second time":
         "the graph is gone: return the losses, and leave `backward` to the caller",
+    "detached in-place":
+        "`detach_()` cuts what autograd has already kept; `detach()` makes a tensor that shares the values",
     "leaf Variable that requires grad":
         "you write into weights: they are read here, an optimizer changes them",
     "cannot be multiplied":
@@ -72,6 +74,8 @@ def mended_right(answer):
         right = truth.losses(x, y)
         with watch.Runs(dict(net)) as runs, explained(REFUSALS, where):
             losses = answer(net["embedding"], net.all("module"), net.all("norm"), *given)
+        if isinstance(losses, torch.Tensor) and losses.dim() == 1:  # stacked
+            losses = list(losses)
         _of_right_kind(where, losses, K)
         _untouched(where, net, truth, given, (x, y))
         for name in net:

@@ -1,6 +1,7 @@
 """Wrong answers to exercise 8.4, and right ones in another style."""
 
 from itertools import accumulate, combinations
+from math import prod
 
 import numpy as np
 import torch
@@ -157,6 +158,10 @@ WRONG = [
     (search(best=lambda times, kept, sizes: -longest(times, kept, sizes)), "their longest step takes"),
     (search(best=lambda times, kept, sizes: sums(times, sizes)[0]), "their longest step takes"),
     (search(best=lambda times, kept, sizes: sums(times, sizes)[-1]), "their longest step takes"),
+    (search(best=lambda times, kept, sizes: sum(t * t for t in sums(times, sizes))), "You make all steps even"),
+    (search(best=lambda times, kept, sizes: -prod(sums(times, sizes))), "You make all steps even"),
+    (search(best=lambda times, kept, sizes: longest(times, kept, sizes) - min(sums(times, sizes))),
+     "You make all steps even"),
     (search(room=heads(lambda n, K, size: 0)), "; its blocks alone keep"),
     (search(room=heads(lambda n, K, size: int(n < K - 1))), "; its blocks alone keep"),
     (search(room=heads(lambda n, K, size: int(n == K - 1))), "; its blocks alone keep"),

@@ -134,7 +134,7 @@ def by_view(embedding, modules, norms, x, y):
 
 RIGHT = [by_view, by_linear, by_copy, by_flag, by_leaves, step(), step(weight=lambda weight, k, K: weight.data),
          step(weight=lambda weight, k, K: weight if k == 0 else weight.detach()),  # loss 1 may: it is its own module
-         step(logits=lambda made: made.float()),
+         step(shown=torch.stack), step(logits=lambda made: made.float()),
          step(loss=lambda z, y: -z.log_softmax(-1).gather(-1, y[..., None]).mean())]
 
 OWN = "it should be by loss 1 alone. A loss above module 1 has two ways"
@@ -172,6 +172,7 @@ WRONG = [
     (step(weight=lambda weight, k, K: weight.detach().T), "its transpose takes C numbers to V logits"),
     (step(loss=lambda z, y: F.cross_entropy(z.flatten(0, 1), y.flatten(), reduction="sum")), "loss 1 is"),
     (step(loss=lambda z, y: F.cross_entropy(z.flatten(0, 1), y.flatten(), reduction="none")), "a loss is one number"),
+    (step(up=lambda h, k, K: h.detach_() if k else h), "`detach_()` cuts what autograd has already kept"),
     (step(shown=sum), "return the list of the 3 losses"), (step(shown=lambda losses: losses[-1]), "this is a Tensor"),
     (step(shown=lambda losses: losses[::-1]), "loss 1 is"), (step(shown=lambda losses: losses[1:]), "has 2 entries"),
     (step(shown=lambda losses: [loss.item() for loss in losses]), "entry 1 is a float"),
