@@ -88,7 +88,7 @@ def step_rows(device="cpu", depth=32, batch=128, rounds=15):
                          "exact": cost.exact_macs(net, plain.shape) / exactly_one,
                          "saved_mb": measure.saved_bytes(net, x, y) / 2**20})
             net.precision = torch.bfloat16 if on_gpu else None
-            steps.append(partial(_round, make_step(net, RECIPE), x, y))
+            steps.append(partial(one_update, make_step(net, RECIPE), x, y, RECIPE.lr))
     for row, seconds in zip(rows, round_robin(steps, rounds, device)):
         row["images_per_s"] = batch / seconds
         same_kind = next(r for r in rows if r["step"] == row["step"]) if on_gpu else rows[0]
@@ -96,11 +96,11 @@ def step_rows(device="cpu", depth=32, batch=128, rounds=15):
     return rows
 
 
-def _round(step, x, y):
+def one_update(step, x, y, lr):
     """One update of every module: on a batch all together, or where borders hold batches one after the other."""
     losses, holds = step.net.losses, any(border is not None and border.holds for border in step.net.borders)
     for turn in [(i,) for i in losses] if holds else [losses]:
-        step(x, y, [RECIPE.lr] * len(step.net.heads), turn)
+        step(x, y, [lr] * len(step.net.heads), turn)
 
 
 def table(rows, title=""):
@@ -112,12 +112,13 @@ def table(rows, title=""):
 
 
 def configure(parser):
-    parser.add_argument("what", nargs="?", choices=["steps", "data", "groups"], default="steps",
-                        help="training steps (default), the input pipeline, or grouped convolutions by kernel")
+    parser.add_argument("what", nargs="?", choices=["steps", "text", "data", "groups"], default="steps",
+                        help="training steps (default), those of a GPT and its writing, the input pipeline, or grouped "
+                             "convolutions by kernel")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--depth", type=int, default=32, help="depth of the ResNet (default 32)")
-    parser.add_argument("--batch", type=int, help="images a step (default 128, on a GPU 1024)")
+    parser.add_argument("--batch", type=int, help="images a step (default 128, on a GPU 1024); texts (8; 64)")
     parser.add_argument("--rounds", type=int, default=15, help="timed steps of each configuration")
 
 
@@ -129,6 +130,16 @@ def main(args):
         print(json.dumps(row) if args.json else "\n".join(f"{key:<28}{value}" for key, value in row.items()))
         return 0
     on_gpu = torch.device(args.device).type == "cuda"
+    where = torch.cuda.get_device_name(args.device) if on_gpu else f"{torch.get_num_threads()} threads, float32"
+    if args.what == "text":
+        from . import bench_text
+
+        batch = args.batch or (64 if on_gpu else 8)
+        rows, row = bench_text.step_rows(args.device, batch, args.rounds), bench_text.generation_row(args.device)
+        title = f"{bench_text.called(args.device)}, batch {batch}, {args.device}, {where}, torch {torch.__version__}"
+        print(json.dumps({"steps": rows, "generation": row}) if args.json else
+              "\n\n".join(map(str, bench_text.tables(rows, row, title))))
+        return 0
     batch = args.batch or (1024 if on_gpu else 128)
     if args.what == "groups":
         from .groups import benchmark
@@ -137,7 +148,6 @@ def main(args):
         print(json.dumps(rows) if args.json else benchmark.table(rows, "time over that of a dense convolution"))
         return 0
     rows = step_rows(args.device, args.depth, batch, args.rounds)
-    where = torch.cuda.get_device_name(args.device) if on_gpu else f"{torch.get_num_threads()} threads, float32"
     print(json.dumps(rows) if args.json else
           table(rows, f"ResNet-{args.depth}, batch {batch}, {args.device}, {where}, torch {torch.__version__}"))
     return 0

@@ -8,7 +8,9 @@ from .messages import messages
 from .panel import Panel
 from .pipeline import pipeline
 from .reach import reach
+from .readouts import readouts
 from .ticks import ticks
 from .timeline import timeline
 
-__all__ = ["Panel", "context", "cuts", "groups", "heads", "messages", "pipeline", "reach", "ticks", "timeline"]
+__all__ = ["Panel", "context", "cuts", "groups", "heads", "messages", "pipeline", "reach", "readouts",
+           "ticks", "timeline"]

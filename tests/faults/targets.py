@@ -8,7 +8,21 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from llcourse import History, Recipe, measure, objectives, panels, plots, reach, schedules, timeline, train, wiring
+from llcourse import (
+    History,
+    Recipe,
+    generate,
+    measure,
+    objectives,
+    panels,
+    plots,
+    reach,
+    schedules,
+    sequences,
+    timeline,
+    train,
+    wiring,
+)
 from llcourse import networks as nets
 from llcourse.course.claims import claim
 from llcourse.data import BITS, Images, Source, Text, text
@@ -59,6 +73,17 @@ def is_network(net):
     if not isinstance(net, LocalNetwork):
         return False
     net.backward(torch.zeros(2, 3, 8, 8), torch.zeros(2, dtype=torch.long))
+    return all(p.grad is None or p.grad.isfinite().all() for p in net.parameters())
+
+
+def small_gpt():
+    torch.manual_seed(0)
+    return nets.gpt(layers=2, width=8, heads=2, context=6)
+
+
+def is_gpt(net):
+    text = torch.zeros(2, 6, dtype=torch.long)
+    net.backward(text, text)
     return all(p.grad is None or p.grad.isfinite().all() for p in net.parameters())
 
 
@@ -152,6 +177,16 @@ TARGETS = {
     "objectives.interpolated": Target(objectives.interpolated, {"ends": ((1, 0), (1, 2)), "k": 2, "K": 4},
                                       lambda pair: len(pair) == 2),
     "wiring.context": Target(wiring.context, {"K": 3, "back": 1, "image": True}, lambda made: len(made.cells) >= 1),
+    "networks.gpt": Target(lambda **given: nets.gpt(**given).cut(1), {
+        "layers": 2, "width": 8, "heads": 2, "context": 6, "vocabulary": 20, "positions": "rotary", "tied": False},
+        lambda net: isinstance(net, LocalNetwork), 20),
+    "cut a gpt": Target(lambda **given: small_gpt().cut(**given), {"K": 2, "head": "readout", "reach": None,
+                                                             "objective": "cross-entropy"}, is_gpt, 20),
+    "sequences.Readout": Target(lambda **given: small_gpt().cut(2, sequences.Readout(**given)), {"every": 2}, is_gpt,
+                                15),
+    "generate": Target(lambda **given: generate(small_gpt(), **given), {
+        "prompt": b"def", "length": 3, "seed": 0, "temperature": 1.0, "head": -1},
+        lambda said: isinstance(said, bytes) and len(said) >= 1, 30),
     "measure.probe": Target(lambda grid: measure.probe(network(), Images(**IMAGES), grid), {"grid": 1},
                             lambda scores: all(0 <= score <= 100 for score in scores), 15),
     "measure.reconstruct": Target(lambda show: measure.reconstruct(network(), Images(**IMAGES), show), {"show": 2},
@@ -205,6 +240,8 @@ TARGETS = {
     "claim": Target(lambda value, over: claim("A", value, over), {"value": 2.0, "over": 1}, lambda none: none is None),
     **{f"panel.{ask}": Target(asked(panels.cuts, ask), {"K": 4, "head": "mlp"}, is_text, 15)
        for ask in ("set", "text_at")},
+    "panel of readouts": Target(asked(panels.readouts, "text_at"), {"head": "tied", "width": 64, "vocabulary": 256},
+                                is_text, 15),
     "panel of groups": Target(asked(panels.groups, "text_at"), {"K": 4, "G": 2, "share": 0.5, "head": "mlp"}, is_text,
                               15),
     "panel of context": Target(asked(panels.context, "text_at"), {"K": 4, "context": "R1E", "decoder": "own"}, is_text,

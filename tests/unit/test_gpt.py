@@ -4,7 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from llcourse import cost, generate, measure, networks, reach, sequences
+from llcourse import bench_text, cost, generate, measure, networks, reach, sequences
+from llcourse.bench import one_update
+from llcourse.copying import copied
+from llcourse.steps import EagerStep
 
 LAYERS, WIDTH, HEADS, T, VOCABULARY = 4, 32, 2, 24, 50
 BLOCK = 12 * WIDTH**2 * T + 2 * T**2 * WIDTH  # MACs: attention's projections, the perceptron, T x T products
@@ -197,3 +200,30 @@ def test_logits_that_are_not_finite_are_refused():
     net.classifier.norm.bias.data[0] = torch.nan
     with pytest.raises(ValueError, match="not finite"):
         generate(net, b"a", 1)
+
+
+def test_the_bench_of_text_has_the_promised_rows():
+    size = {"layers": 4, "width": 8, "heads": 2, "context": 8}
+    rows = bench_text.step_rows(batch=2, rounds=1, **size)
+    assert [row["method"] for row in rows] == 2 * ["hand-written loop"] + [
+        c.method for c in bench_text.CONFIGURATIONS]
+    assert all(row.keys() == {"method", "K", "head", "step", "ratio", "floor", "exact", "saved_mb", "tokens_per_s"}
+               for row in rows)
+    assert [row["floor"] for row in rows[:4]] == 4 * [1.0] and all(row["floor"] > 1 for row in rows[4:])
+    row = bench_text.generation_row(rounds=1, **size)
+    assert row["times as fast"] == pytest.approx(row["bytes/s"] / row["bytes/s of the plain loop"])
+    steps, writing = map(str, bench_text.tables([row | {"tokens_per_s": 123456.0} for row in rows], row, "title"))
+    assert steps.startswith("title\nmethod") and "123,456" in steps and writing.splitlines()[1].startswith("context")
+
+
+def test_the_hand_written_loop_of_the_bench_trains_as_backprop_does():
+    net, x, y = gpt(), text(), text().flip(0)
+    other = copied(net)
+    step = EagerStep(other.cut(1), bench_text.RECIPE)
+    by_hand = bench_text.hand_written(net, x, y, None)
+    for _ in range(2):
+        by_hand()
+        one_update(step, x, y, bench_text.RECIPE.lr)
+    for p, q in zip(net.parameters(), other.parameters()):
+        assert torch.allclose(p, q, atol=1e-6)
+    assert not torch.allclose(net.classifier.linear.weight, gpt().classifier.linear.weight, atol=1e-6)

@@ -7,18 +7,19 @@ import matplotlib.pyplot as plt
 import pytest
 import torch
 
-from llcourse import cost, heads, networks, objectives, panels, reach
+from llcourse import cost, heads, networks, objectives, panels, reach, sequences
 
 PANELS = {"reach": panels.reach, "timeline": panels.timeline, "heads": panels.heads, "cuts": panels.cuts,
           "ticks": panels.ticks, "messages": panels.messages, "pipeline": panels.pipeline,
-          "groups": panels.groups, "context": panels.context}
+          "groups": panels.groups, "context": panels.context, "readouts": panels.readouts}
 STRIPS = {"reach": [{"method": "Chunked, 2 modules"}, {"method": "Deep supervision"}],
           "ticks": [{"S": 1}, {"S": 5}],
           "timeline": [{"method": "Backprop"}, {"method": "Chunked, 2 modules"}],
           "heads": [{"head": "mlp"}, {"head": "cnn"}], "cuts": [{"K": 2}, {"K": 16}],
           "messages": [{"Kc": 16}, {"Kc": 1024}],
           "pipeline": [{"pipeline": "GPipe"}, {"pipeline": "ZB-H1"}], "groups": [{"G": 1}, {"G": 8}],
-          "context": [{"context": "R1E"}, {"context": "R0"}]}
+          "context": [{"context": "R1E"}, {"context": "R0"}],
+          "readouts": [{"head": "tied"}, {"head": "block"}]}
 panel_names = pytest.mark.parametrize("name", PANELS)
 
 
@@ -198,6 +199,27 @@ def test_every_head_can_be_drawn_at_every_size(head):
     panel = panels.heads()
     for size in (4, 32):
         assert f"{head} on 512 x {size} x {size}" in panel.set(head=head, C=512, size=size)
+
+
+def test_a_readout_is_weighed_against_the_block_that_it_trains():
+    panel = panels.readouts()
+    assert panel.text.value == (
+        "projection, 256 bytes or tokens, width 64: 16,384 MACs a position, 16,512 parameters (a block: 65,536 and "
+        "49,408); a training step costs 25 % of that of the block")
+    assert "65,536 MACs a position, 0 parameters" in panel.set(head="readout", vocabulary=1024)
+    assert panel.text.value.endswith("67 % of that of the block")  # forward and back, and no weight gradient
+    assert "81,920 MACs a position, 65,920 parameters" in panel.set(head="block", vocabulary=256)
+    drawn = panel.png
+    assert "128 parameters" in panel.set(head="tied") and panel.png != drawn
+
+
+@pytest.mark.parametrize("head", sequences.HEADS)
+def test_every_readout_can_be_drawn_at_every_size(head):
+    panel = panels.readouts()
+    for width in panel.controls["width"].options:
+        for vocabulary in panel.controls["vocabulary"].options:
+            assert f"{head}, {vocabulary:,} bytes or tokens, width {width}:" in panel.text_at(
+                head=head, width=width, vocabulary=vocabulary)
 
 
 def test_a_message_is_weighed_and_its_encoding_counted():
