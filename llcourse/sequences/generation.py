@@ -1,6 +1,7 @@
 """Writing with a language model, byte by byte, with what attention has seen kept."""
 
 import torch
+from torch import nn
 
 from ..arguments import number, whole
 from ..local import LocalNetwork
@@ -32,11 +33,11 @@ def generate(net, prompt, length, *, seed=0, temperature=1.0, head=-1):
     length, seed, temperature = whole("length", length, 1), whole("seed", seed, 0, SEEDS), number(
         "temperature", temperature)
     head = whole("head", head, -len(net.heads), len(net.heads) - 1) % len(net.heads)
-    net = net.unheld().eval()
-    device, pasts, said = next(net.parameters()).device, remember(net), []
-    generator = torch.Generator(device).manual_seed(seed)
-    new = window = torch.tensor([list(prompt[-context:])], device=device)
-    with torch.no_grad():
+    with torch.inference_mode():
+        net = net.unheld().eval()  # of a copy made here PyTorch keeps no account, which a byte at a time is dear
+        device, pasts, said = next(net.parameters()).device, remember(net), []
+        generator = torch.Generator(device).manual_seed(seed)
+        new = window = torch.tensor([list(prompt[-context:])], device=device)
         for _ in range(length):
             if window.shape[1] > context:
                 new = window = window[:, -max(1, context // 2):]
@@ -68,7 +69,9 @@ def _drawn(logits, temperature, generator):
 
 def _reader(net):
     """The network as a LocalNetwork, and its context; ValueError for one that reads no bytes."""
-    name, net = type(net).__name__, net.cut(1) if hasattr(net, "cut") else net
+    name = type(net).__name__
+    if hasattr(net, "cut"):  # not cut(1), which counts what its blocks cost: a quarter of a second
+        net = LocalNetwork([nn.Sequential(*net.blocks)], [net.classifier])
     found = [layer for layer in net.modules() if isinstance(layer, Embedding)] if isinstance(net, LocalNetwork) else []
     if not found or found[0].tokens.num_embeddings != BYTES:
         reads = f"reads {found[0].tokens.num_embeddings} different ones" if found else "reads none"
