@@ -95,7 +95,7 @@ def _listed(folder, left_out=(), generated=()):
     for at, folders, files in os.walk(folder, onerror=_raise):
         folders[:] = [name for name in folders if name[0] != "." and name not in left_out
                       and not name.startswith(generated)]
-        found += [Path(at, name) for name in files if name[0] != "." and not name.startswith(generated or "\0")]
+        found += [Path(at, name) for name in files if name[0] != "." and not name.startswith(generated)]
     return sorted((path.relative_to(folder).as_posix(), path) for path in found)
 
 

@@ -149,6 +149,16 @@ def test_batches_follow_the_generator_alone(folder):
         next(text.batches(1, generator()))
 
 
+def test_a_text_holds_two_windows_and_one_to_test_on():
+    """With the byte behind the last of them; one byte less is refused."""
+    held, source = torch.arange(9, dtype=torch.uint8), Source("file", "here", "0")
+    text = Text("t", held, held[:5], source, context=4)
+    assert text.train_size == 2 and len(next(text.test_batches())[0]) == 1
+    for sizes in ((8, 5), (9, 4)):
+        with pytest.raises(DataError, match="are the least: give more text, or a shorter context"):
+            Text("t", *(held[:n] for n in sizes), source, context=4)
+
+
 def test_one_window_alone_is_left_out():
     """As of images, so that a run counts the same steps."""
     text = Text("t", torch.zeros(9 * 4 + 1, dtype=torch.uint8), torch.zeros(9, dtype=torch.uint8),
@@ -186,6 +196,7 @@ def test_what_is_no_text_is_refused(tmp_path, make, words):
 def test_a_binary_file_in_a_folder_is_named_and_what_is_hidden_is_not_read(folder):
     (folder / ".git").mkdir()
     (folder / ".git" / "index").write_bytes(b"\0")
+    (folder / ".DS_Store").write_bytes(b"\0")
     data.text(folder, context=8)
     (folder / "volume1" / "cover.png").write_bytes(b"\x89PNG\0")
     with pytest.raises(DataError, match="cover.png is no plain text"):
