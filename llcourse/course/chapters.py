@@ -19,6 +19,7 @@ FILES = (  # a learner's own notebooks may lie beside them
     "05_quantised_messages.ipynb",
     "06_interlocking_backprop.ipynb",
     "07_local_updates_at_scale.ipynb",
+    "08_language_models.ipynb",
     "09_context_supply.ipynb",
     "10_neuron_groups.ipynb",
 )
