@@ -1,0 +1,144 @@
+"""Workers of an exercise as threads that hand messages to each other: a send returns when the message is received."""
+
+import ctypes
+import threading
+import time
+
+from . import Wrong
+
+PATIENCE = 0.5  # seconds without progress until waiting workers are stuck, where a worker has threads of its own
+ENDLESS = 3.0  # and until one that does not wait is
+
+
+class _Stopped(BaseException):
+    """The run is over. Not an Exception, so that `except Exception` in a worker does not catch it."""
+
+
+class Meeting:
+    """K workers that run `act(k, send, recv)` at once, k from 0 on.
+
+    send(to, message) and recv(frm) wait for each other. `run` returns when all have ended, or raises: what a worker
+    raised, or Wrong, which says who waits for whom. `count()` is called by what a worker calls beside: it is progress.
+    """
+
+    def __init__(self, K, act):
+        self.K, self.act, self.changed = K, act, threading.Condition()
+        self.offers, self.waiting = [], {k: [] for k in range(K)}  # of each worker: ("send to" or "receive from", whom)
+        self.ended, self.raised, self.over, self.last = set(), None, False, time.monotonic()
+
+    def count(self):
+        with self.changed:
+            self._moved()
+
+    def run(self):
+        before = threading.active_count()
+        threads = [threading.Thread(target=self._live, args=(k,), daemon=True) for k in range(self.K)]
+        for thread in threads:
+            thread.start()
+        try:
+            with self.changed:
+                while len(self.ended) < self.K and self.raised is None:
+                    self.changed.wait(0.02)
+                    self._look(alone=threading.active_count() - before == self.K - len(self.ended))
+        finally:
+            self._stop(threads)
+        if self.raised is not None:
+            raise self.raised
+
+    def _live(self, k):
+        try:
+            self.act(k, lambda to, message: self._send(k, to, message), lambda frm: self._recv(k, frm))
+        except _Stopped:
+            pass
+        except BaseException as error:  # of the learner's code: told by the thread that checks
+            with self.changed:
+                self.raised = self.raised or error
+        finally:
+            with self.changed:
+                self.ended.add(k)
+                self._moved()
+
+    def _send(self, k, to, message):
+        self._neighbour(k, to, "sends to")
+        with self.changed:
+            offer = [k, to, message]
+            self.offers.append(offer)
+            self._wait(k, ("send to", to), lambda: all(offer is not other for other in self.offers))
+
+    def _recv(self, k, frm):
+        self._neighbour(k, frm, "receives from")
+        with self.changed:
+            self._wait(k, ("receive from", frm), lambda: self._offered(frm, k) is not None)
+            offer = self._offered(frm, k)
+            self.offers = [other for other in self.offers if other is not offer]
+            self._moved()
+            return offer[2]
+
+    def _offered(self, frm, to):
+        return next((offer for offer in self.offers if offer[:2] == [frm, to]), None)
+
+    def _neighbour(self, k, other, does):
+        if not isinstance(other, int) or abs(other - k) != 1 or not 0 <= other < self.K:
+            raise Wrong(f"K = {self.K}: worker {k} {does} {other!r:.20}, which is no neighbour of it. Worker 0 has "
+                        "none below, worker K - 1 none above")
+
+    def _wait(self, k, what, done):
+        self.waiting[k].append(what)
+        self.changed.notify_all()
+        self.changed.wait_for(lambda: self.over or done())
+        self.waiting[k].remove(what)
+        if self.over:
+            raise _Stopped
+
+    def _moved(self):
+        self.last = time.monotonic()
+        self.changed.notify_all()
+
+    def _look(self, alone):
+        """Raise Wrong if nothing can happen any more. alone: no worker has threads of its own."""
+        left, idle = [k for k in range(self.K) if k not in self.ended], time.monotonic() - self.last
+        meets = any(("receive from", frm) in self.waiting[to] for frm, to, _ in self.offers)
+        taken = any(does == "send to" and self._offered(k, to) is None for k in left for does, to in self.waiting[k])
+        if left and not meets and not taken and all(self.waiting[k] for k in left):
+            if alone or idle > PATIENCE:
+                raise Wrong(self._who_waits(left))
+        elif left and idle > ENDLESS:
+            busy = next((k for k in left if not self.waiting[k]), left[0])
+            raise Wrong(f"worker {busy} has neither sent, received nor computed for {ENDLESS:g} seconds: is there a "
+                        "loop that never ends?")
+
+    def _who_waits(self, left):
+        """A ring of workers that wait for each other, or one that waits for a worker that has ended, in words."""
+        chain, k = [], left[0]
+        while k in left and k not in chain:
+            chain.append(k)
+            k = self.waiting[k][0][1]
+        if k in chain:
+            chain = chain[chain.index(k):]
+        else:
+            chain = chain[-1:]  # it waits for one that has ended
+        verbs = [self.waiting[w][0] for w in chain]
+        said = f"worker {chain[0]} waits to {verbs[0][0]} {verbs[0][1]}" + "".join(
+            f", which waits to {does} {whom}" for does, whom in verbs[1:])
+        if k not in chain:
+            return said + (", which has ended. " + (
+                "Not everything that is sent is received" if verbs[0][0] == "send to" else
+                "More is received than is sent"))
+        return said + ". " + {
+            ("send to", "send to"): "Both send and neither receives: a send returns when the other receives. At each "
+                                    "link one side has to receive while the other sends",
+            ("receive from", "receive from"): "Both receive and nobody sends: one of them has to send first",
+        }.get(tuple(sorted(does for does, _ in verbs)), "Nobody can go on: follow the two lines of code that wait")
+
+    def _stop(self, threads):
+        """End what still runs: what waits by itself, what computes at its next line."""
+        with self.changed:
+            self.over = True
+            self.changed.notify_all()
+        for _ in range(20):
+            if not any(thread.is_alive() for thread in threads):
+                return
+            for thread in threads:
+                thread.join(0.01)
+                if thread.is_alive():
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(_Stopped))
