@@ -1,0 +1,145 @@
+"""Channels between two workers: a thread sends or receives while the worker computes; queues of both are bounded."""
+
+import queue
+import threading
+from collections import deque
+from datetime import timedelta
+
+import torch.distributed as dist
+
+from .wire import CLOSE, Message, Reader, Writer
+
+LOOK = 0.2  # seconds between two looks, while waiting, at whether the others still live
+FOREVER = timedelta(days=365)  # of one send or receive: who waits too long is found out by signs of life
+
+
+class Broken(ConnectionError):
+    """The wire to another worker broke. peer: its number from 0."""
+
+    def __init__(self, peer, why):
+        super().__init__(f"the connection to worker {peer + 1} broke ({why})")
+        self.peer = peer
+
+
+def connect(store, name, upper, device, timeout):
+    """A process group of the two workers at the ends of one channel, under a name of its own in the store.
+
+    upper: whether this is the end that is rank 1.   device: gloo's, which says the address that it binds to.
+    """
+    options = dist.ProcessGroupGloo._Options()
+    options._devices, options._threads, options._timeout = [device], 1, timedelta(seconds=timeout)
+    group = dist.ProcessGroupGloo(dist.PrefixStore(name, store), int(upper), 2, options)
+    group._set_default_timeout(FOREVER)
+    return group
+
+
+class _End:
+    """One end of a channel. guard: called while waiting; raises if another worker is lost."""
+
+    def __init__(self, group, upper, peer, ahead, guard):
+        self.group, self.other, self.peer, self.ahead, self.guard = group, int(not upper), peer, ahead, guard
+        self.error, self.lengths = None, deque(maxlen=10_000)  # of the queue, whenever it was looked at
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self):
+        try:
+            self.work()
+        except Exception as error:  # of gloo, when the other end is gone
+            self.error = Broken(self.peer, str(error).partition("\n")[0])
+
+    def _look(self):
+        self.guard()
+        if self.error is not None:
+            raise self.error
+
+    def join(self):
+        """Wait until the thread has done all that it had to."""
+        while self.thread.is_alive():
+            self._look()
+            self.thread.join(LOOK)
+        self._look()
+
+
+class Outbox(_End):
+    """Sends messages in their order. `overwritten`: messages that `offer` has thrown away."""
+
+    def __init__(self, *args):
+        self.waiting, self.room = deque(), threading.Condition()
+        self.overwritten, self.writer = 0, Writer(self._send)
+        super().__init__(*args)
+
+    def put(self, message):
+        """Queue a message; while `ahead` of them wait, so does the caller: a slow reader holds its writer back."""
+        with self.room:
+            while len(self.waiting) >= self.ahead:
+                self._look()
+                self.room.wait(LOOK)
+            self._queue(message)
+
+    def offer(self, message):
+        """Queue a message at once, in place of the oldest if `ahead` of them wait."""
+        with self.room:
+            if len(self.waiting) >= self.ahead:
+                self.waiting.popleft()
+                self.overwritten += 1
+            self._queue(message)
+
+    def close(self):
+        self.put(Message(CLOSE))
+        self.join()
+
+    def _queue(self, message):
+        if self.error is not None:
+            raise self.error
+        self.waiting.append(message)
+        self.lengths.append(len(self.waiting))
+        self.room.notify_all()
+
+    def work(self):
+        message = None
+        while message is None or message.kind != CLOSE:
+            with self.room:
+                while not self.waiting:
+                    self.room.wait()
+                message = self.waiting.popleft()
+                self.room.notify_all()
+            self.writer.write(message)
+
+    def _send(self, row):
+        self.group.send([row], self.other, 0).wait()
+
+
+class Inbox(_End):
+    """Receives messages in their order. While `ahead` of them wait no more are taken off the wire."""
+
+    def __init__(self, group, upper, peer, ahead, guard):
+        self.queue, self.reader = queue.Queue(ahead), Reader(self._receive)
+        super().__init__(group, upper, peer, ahead, guard)
+
+    def get(self):
+        """The next message; waits for it."""
+        while True:
+            try:
+                return self.queue.get(timeout=LOOK)
+            except queue.Empty:
+                self._look()
+
+    def poll(self):
+        """The next message, None if there is none yet."""
+        try:
+            return self.queue.get_nowait()
+        except queue.Empty:
+            self._look()
+            return None
+
+    def work(self):
+        message = None
+        while message is None or message.kind != CLOSE:
+            message = self.reader.read()
+            if message.kind != CLOSE:
+                self.queue.put(message)
+                self.lengths.append(self.queue.qsize())
+
+    def _receive(self, row):
+        self.group.recv([row], self.other, 0).wait()
