@@ -8,7 +8,7 @@ from .wire import wire_right
 
 
 @exercise("11.1", title="Who waits for whom?", dots=2, minutes=10, acts=True,
-          why="Nothing crashes, nothing is printed: two workers are polite to each other, for ever.",
+          why="Nothing crashes, nothing is printed: two workers wait for each other, for ever.",
           hints=["Follow workers 0 and 1 on paper up to batch 1. At which line does each of them stand?",
                  "Worker 0 sends the features of batch 1; worker 1 sends the gradient of batch 0. Both wait until the "
                  "other receives. At this link, one of them has to receive first. Which line can move up?",

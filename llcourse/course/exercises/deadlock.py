@@ -41,11 +41,20 @@ class _Chain:
 
     def _act(self, k, send, recv):
         def checked(to, message):
-            if abs(to - k) == 1 and 0 <= to < self.K:
+            with self.meeting.within(k):
+                self.meeting.neighbour(k, to, "sends to")
                 self._sendable(k, to, message)
             send(to, message)
 
-        self.answer(k, self.K, self.batches, checked, recv, lambda x: self._work(k, x), lambda g: self._learn(k, g))
+        def worked(x):
+            with self.meeting.within(k):
+                return self._work(k, x)
+
+        def learnt(g):
+            with self.meeting.within(k):
+                self._learn(k, g)
+
+        self.answer(k, self.K, self.batches, checked, recv, worked, learnt)
 
     def _sendable(self, k, to, message):
         kind, n, maker = _read(message, f"worker {k} sends a")
@@ -68,7 +77,6 @@ class _Chain:
             raise Wrong(f"worker {k} works on batch {n} before it has learnt from batch {n - 2}: at most two batches "
                         "are in flight, or memory grows with the run. The order is w0 w1 l0 w2 l1 ...")
         self.worked[k] += 1
-        self.meeting.count()
         return tuple(torch.tensor([kind, n, k], dtype=torch.float64) for kind in (UP, DOWN))
 
     def _learn(self, k, g):
@@ -80,7 +88,6 @@ class _Chain:
             raise Wrong(f"worker {k} learns from batch {n} before it has worked on batch {n + 1}: it then waits for "
                         "the worker above at every batch. The order stays w0 w1 l0 w2 l1 ...; move send and recv alone")
         self.learnt[k] += 1
-        self.meeting.count()
 
     def _expect(self, k, call, message, kind, n, maker):
         if message is None:

@@ -37,7 +37,7 @@ CASES = [  # (what happened, rows, now, patience)
      [_row(1, 3.0, 2), _row(2, 19.5, 2, 1), _row(3, 19.0, 1, 2, -9)], 20.0, 10.0),
     ("worker 1 has long finished",
      [_row(1, 1.0, 90, None, 0), _row(2, 30.5, 89, 3, 1), _row(3, 30.0, 88, None, -6)], 31.0, 5.0),
-    ("worker 2 is slow but alive, worker 3 raises", [_row(1, 21.0, 7, 2), _row(2, 17.0, 7), _row(3, 21.5, 7, None, 1)],
+    ("worker 2 is slow but alive, worker 3 raises", [_row(1, 21.0, 7, 2), _row(2, 18.0, 7), _row(3, 21.5, 7, None, 1)],
      22.0, 5.0),
     ("worker 1's last sign is a little older than that of worker 2, for which it waits",
      [_row(1, 60.0, 50, 2, 1), _row(2, 60.4, 49, None, -9)], 61.0, 5.0),
@@ -89,7 +89,7 @@ SLIPS = [  # (what it is called, what it does otherwise)
      {"alive_nan": True}),
     ("A worker that still runs hangs if its last sign of life is too old", {"hang": False}),
     ("An exception with a NaN loss has the cause nan", {"nans": False}),
-    ("A sign hangs when it is older than `patience`, not when it is as old", {"strict": False}),
+    ("A worker hangs when its sign is older than `patience`, not when it is as old", {"strict": False}),
     ("A worker can be killed while it waits: the signal counts, whatever it waits for", {"wait_kills": True}),
     ("A worker can hang while it waits: those that are only waiting give signs of life", {"wait_hangs": True}),
 ]
@@ -99,8 +99,14 @@ def first_right(answer):
     """Wrong unless answer(report, now, patience) is (worker, cause) of the first failure, in every case."""
     given = []
     for what, rows, now, patience in CASES:
-        said, right = answer(deepcopy(rows), now, patience), _first(rows, now, patience)
-        given.append(_read(said, f"{what} ({_told(rows)}): ", [row["worker"] for row in rows]))
+        where = f"{what} ({_told(rows)}; now {now:g}, patience {patience:g}): "
+        try:
+            said = answer(deepcopy(rows), now, patience)
+        except (Wrong, ValueError, IndexError, StopIteration):  # None, or the least of no failures
+            worker, cause = _first(rows, now, patience)
+            raise Wrong(f"{where}your function finds no failure here, and worker {worker} has one of its own, "
+                        f"{cause!r}") from None
+        given.append(_read(said, where, [row["worker"] for row in rows]))
     for (what, rows, now, patience), said in zip(CASES, given):
         right = _first(rows, now, patience)
         if said != right:
@@ -122,11 +128,13 @@ def _read(said, where, workers):
     return int(worker), str(cause)
 
 
+def slips():
+    """[(what was done, what comes out in each case)]."""
+    return [(cause, [_first(*case[1:], **other) for case in CASES]) for cause, other in SLIPS]
+
+
 def _cause(given):
-    for cause, other in SLIPS:
-        if given == [_first(rows, now, patience, **other) for _, rows, now, patience in CASES]:
-            return cause
-    return None
+    return next((cause for cause, wrong in slips() if given == wrong), None)
 
 
 def _why(rows, said, right):

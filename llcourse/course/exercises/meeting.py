@@ -1,5 +1,6 @@
 """Workers of an exercise as threads that hand messages to each other: a send returns when the message is received."""
 
+import contextlib
 import ctypes
 import threading
 import time
@@ -7,66 +8,79 @@ import time
 from . import Wrong
 
 PATIENCE = 0.5  # seconds without progress until waiting workers are stuck, where a worker has threads of its own
-ENDLESS = 3.0  # and until one that does not wait is
-
-
-class _Stopped(BaseException):
-    """The run is over. Not an Exception, so that `except Exception` in a worker does not catch it."""
+ENDLESS = 2.0  # and until one that does not wait is
 
 
 class Meeting:
     """K workers that run `act(k, send, recv)` at once, k from 0 on.
 
     send(to, message) and recv(frm) wait for each other. `run` returns when all have ended, or raises: what a worker
-    raised, or Wrong, which says who waits for whom. `count()` is called by what a worker calls beside: it is progress.
+    raised, or Wrong, which says who waits for whom. What else a worker calls runs `within(k)`: it counts as progress,
+    and where it raises Wrong, the worker ends. The others go on until they end or wait, and of several that raised the
+    first is told: so the same is said each time, whichever thread was faster.
+
+    A worker is ended by SystemExit, which no `except Exception` catches and no thread of its own reports.
     """
 
     def __init__(self, K, act):
         self.K, self.act, self.changed = K, act, threading.Condition()
         self.offers, self.waiting = [], {k: [] for k in range(K)}  # of each worker: ("send to" or "receive from", whom)
-        self.ended, self.raised, self.over, self.last = set(), None, False, time.monotonic()
+        self.ended, self.raised, self.over, self.last = set(), {}, False, time.monotonic()
 
-    def count(self):
+    @contextlib.contextmanager
+    def within(self, k):
+        try:
+            yield
+        except Wrong as wrong:
+            self.raised.setdefault(k, wrong)
+            raise SystemExit from None
         with self.changed:
             self._moved()
+
+    def neighbour(self, k, other, does):
+        if not isinstance(other, int) or abs(other - k) != 1 or not 0 <= other < self.K:
+            raise Wrong(f"worker {k} {does} {other!r:.20}, which is no neighbour of it. Worker 0 has none below, "
+                        "worker K - 1 none above")
 
     def run(self):
         before = threading.active_count()
         threads = [threading.Thread(target=self._live, args=(k,), daemon=True) for k in range(self.K)]
         for thread in threads:
             thread.start()
+        stuck = None
         try:
             with self.changed:
-                while len(self.ended) < self.K and self.raised is None:
+                while len(self.ended) < self.K and not stuck:
                     self.changed.wait(0.02)
-                    self._look(alone=threading.active_count() - before == self.K - len(self.ended))
+                    stuck = self._stuck(alone=threading.active_count() - before == self.K - len(self.ended))
         finally:
             self._stop(threads)
-        if self.raised is not None:
-            raise self.raised
+        if self.raised:
+            raise self.raised[min(self.raised)]
+        if stuck:
+            raise Wrong(stuck)
 
     def _live(self, k):
         try:
             self.act(k, lambda to, message: self._send(k, to, message), lambda frm: self._recv(k, frm))
-        except _Stopped:
+        except SystemExit:
             pass
         except BaseException as error:  # of the learner's code: told by the thread that checks
-            with self.changed:
-                self.raised = self.raised or error
+            self.raised.setdefault(k, error)
         finally:
             with self.changed:
                 self.ended.add(k)
                 self._moved()
 
     def _send(self, k, to, message):
-        self._neighbour(k, to, "sends to")
         with self.changed:
             offer = [k, to, message]
             self.offers.append(offer)
             self._wait(k, ("send to", to), lambda: all(offer is not other for other in self.offers))
 
     def _recv(self, k, frm):
-        self._neighbour(k, frm, "receives from")
+        with self.within(k):
+            self.neighbour(k, frm, "receives from")
         with self.changed:
             self._wait(k, ("receive from", frm), lambda: self._offered(frm, k) is not None)
             offer = self._offered(frm, k)
@@ -77,35 +91,31 @@ class Meeting:
     def _offered(self, frm, to):
         return next((offer for offer in self.offers if offer[:2] == [frm, to]), None)
 
-    def _neighbour(self, k, other, does):
-        if not isinstance(other, int) or abs(other - k) != 1 or not 0 <= other < self.K:
-            raise Wrong(f"K = {self.K}: worker {k} {does} {other!r:.20}, which is no neighbour of it. Worker 0 has "
-                        "none below, worker K - 1 none above")
-
     def _wait(self, k, what, done):
         self.waiting[k].append(what)
         self.changed.notify_all()
         self.changed.wait_for(lambda: self.over or done())
         self.waiting[k].remove(what)
         if self.over:
-            raise _Stopped
+            raise SystemExit
 
     def _moved(self):
         self.last = time.monotonic()
         self.changed.notify_all()
 
-    def _look(self, alone):
-        """Raise Wrong if nothing can happen any more. alone: no worker has threads of its own."""
+    def _stuck(self, alone):
+        """Why nothing can happen any more, or None. alone: no worker has threads of its own."""
         left, idle = [k for k in range(self.K) if k not in self.ended], time.monotonic() - self.last
         meets = any(("receive from", frm) in self.waiting[to] for frm, to, _ in self.offers)
         taken = any(does == "send to" and self._offered(k, to) is None for k in left for does, to in self.waiting[k])
         if left and not meets and not taken and all(self.waiting[k] for k in left):
             if alone or idle > PATIENCE:
-                raise Wrong(self._who_waits(left))
+                return self._who_waits(left)
         elif left and idle > ENDLESS:
             busy = next((k for k in left if not self.waiting[k]), left[0])
-            raise Wrong(f"worker {busy} has neither sent, received nor computed for {ENDLESS:g} seconds: is there a "
-                        "loop that never ends?")
+            return (f"worker {busy} has neither sent, received nor computed for {ENDLESS:g} seconds: is there a loop "
+                    "that never ends?")
+        return None
 
     def _who_waits(self, left):
         """A ring of workers that wait for each other, or one that waits for a worker that has ended, in words."""
@@ -135,10 +145,11 @@ class Meeting:
         with self.changed:
             self.over = True
             self.changed.notify_all()
+        end = ctypes.pythonapi.PyThreadState_SetAsyncExc
         for _ in range(20):
             if not any(thread.is_alive() for thread in threads):
                 return
             for thread in threads:
                 thread.join(0.01)
                 if thread.is_alive():
-                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(_Stopped))
+                    end(ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit))

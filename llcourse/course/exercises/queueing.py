@@ -78,8 +78,14 @@ SLIPS = [  # (what it is called, what comes out instead)
     ("Sums or means do not say it: the order in which slow batches come does", lambda p, c: -(-sum(c) // sum(p))),
     ("Sums or means do not say it: the order in which slow batches come does", lambda p, c: int(max(c) // min(p))),
     ("Sums or means do not say it: the order in which slow batches come does", lambda p, c: -int(-max(c) // min(p))),
-    ("The two have changed places: `produce` is the producer's", lambda p, c: shortest(c, p)),
+    ("The two have changed places, or the run is turned round: `produce` is the producer's, and its first batch comes "
+     "first", lambda p, c: shortest(c, p)),
 ]
+
+
+def slips():
+    """[(what was done, what comes out in each case)]."""
+    return [(cause, [slip(*case) for case in _cases()]) for cause, slip in SLIPS]
 
 
 def queue_right(answer):
@@ -91,7 +97,7 @@ def queue_right(answer):
         if isinstance(M, bool) or not isinstance(M, (int, float)):
             raise Wrong(f"{where}return one number, the length M of the queue; got {M!r:.40}")
         if M != right:
-            causes = (cause for cause, slip in SLIPS if given == [slip(*case) for case in cases])
+            causes = (cause for cause, wrong in slips() if given == wrong)
             cause = next(causes, HOLDS if M < right else SMALLEST)
             raise Wrong(f"{where}{_fault(produce, consume, M, right)}. {cause}")
 

@@ -1,5 +1,6 @@
 """Exercise 11.2: what a step of N-wise interlocking sends over each border between two workers."""
 
+from functools import cache
 from math import prod
 
 from ... import reach, wiring
@@ -13,6 +14,7 @@ CASES = [(FOUR, 32, 1, 4), (FOUR, 32, 2, 4), (FOUR, 32, 4, 4), (FOUR, 32, 3, 4),
          (((8, 4, 4),) * 7, 3, 6, 2), (((8, 4, 4),) * 7, 3, 5, 4), ((), 4, 1, 4)]
 
 
+@cache
 def crossings(K, N):
     """How many gradients cross each border of a batch, from the steps that the network carries out."""
     R = reach.interlocking(K, N)
@@ -20,7 +22,7 @@ def crossings(K, N):
     for step in plan(R, wiring.chain(K), [i for i in range(K) if R[i].any()]):
         for s in step.sources if isinstance(step, Pull) else ():
             down[s] += 1
-    return down[:-1]
+    return tuple(down[:-1])
 
 
 def _bytes(shapes, batch, N, width, labels=LABEL, counts=crossings, size=prod, per=lambda batch: batch, with_labels=0):
