@@ -54,9 +54,10 @@ def start(folder, workers, restarts=0):
                f"--max-restarts={restarts}", "--rdzv-backend=c10d", f"--rdzv-endpoint={folder / 'rendezvous'}",
                "--rdzv-conf=store_type=file", "--local-addr=127.0.0.1", "--monitor-interval=0.1",
                "-m", "llcourse", "worker", str(folder)]
+    package = str(Path(__file__).parents[2])  # workers import the llcourse that this is, wherever they are started
     here = {"LLCOURSE_ALONE": "1", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",  # that store listens to every network
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
-            "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])])}
+            "PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))}
     with open(folder / "torchrun.log", "w") as log:
         run = subprocess.Popen(command, env=os.environ | here, stdout=log, stderr=log)
         try:

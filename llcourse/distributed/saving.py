@@ -10,8 +10,8 @@ KEPT = 2  # files a worker: the others may not have come as far as the newest wh
 
 
 def owned(net, number, names):
-    """Those of `names`, in the network's state, that are this worker's: module, heads, objectives; of the borders a codec where it
-    encodes, and what one holds where its reader is."""
+    """Those of `names`, in the network's state, that are this worker's: module, heads, objectives; of the borders a
+    codec where it encodes, and what one holds where its reader is."""
     mine, heads = [], range(number, len(net.heads) if number == net.K - 1 else number + 1)
     for name in names:
         part, at, rest = (*name.split(".", 2), "", "")[:3]

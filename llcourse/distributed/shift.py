@@ -11,7 +11,7 @@ from ..epoch import MODULES, TURNS, nonfinite, phase_at, wake
 from ..objectives import predicting
 from ..steps import channels_last
 from . import saving
-from .share import Glance, Place, Share
+from .share import Glance, Share
 from .wire import END, Message
 
 

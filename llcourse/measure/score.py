@@ -7,11 +7,11 @@ from ..objectives import predicting
 
 
 @torch.no_grad()
-def score(net, data, heads=None, logits=None):
+def score(net, data, heads=None, predict=None):
     """The data's score (for images: test accuracy in percent) of every head, from one pass: a list, one a head.
 
     heads: indices to measure (default: those that are trained); the others are None, and so are heads whose
-    outputs are no logits (objectives.Contrast).   logits: a function (x, heads) -> {head: logits}, where part of the
+    outputs are no logits (objectives.Contrast).   predict: a function (x, heads) -> {head: logits}, where part of the
     network is elsewhere (default: net.logits).
     """
     modes = {module: module.training for module in net.modules()}
@@ -22,7 +22,7 @@ def score(net, data, heads=None, logits=None):
         net.eval()
         for x, y in data.test_batches(500 if data.device.type == "cpu" else 2000):
             seen += len(y)
-            for i, logits in (logits or net.logits)(x, heads).items():
+            for i, logits in (predict or net.logits)(x, heads).items():
                 total[i] = total[i] + data.score(logits, y).sum()
     finally:
         for module, mode in modes.items():

@@ -61,6 +61,7 @@ def nothing_is_left(tmp_path, monkeypatch):
     temporary.mkdir()
     monkeypatch.setenv(MARK, mark)
     monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "inductor"))  # torch makes it on import
     monkeypatch.setattr(tempfile, "tempdir", None)  # asked anew
     before = set(shared.iterdir() if shared.is_dir() else ()), listening()
     yield
