@@ -107,7 +107,7 @@ class Outbox(_End):
             self.writer.write(message)
 
     def _send(self, row):
-        self.group.send([row], self.other, 0).wait()
+        self.group.send([row], self.other, 0).wait(FOREVER)
 
 
 class Inbox(_End):
@@ -142,4 +142,4 @@ class Inbox(_End):
                 self.lengths.append(self.queue.qsize())
 
     def _receive(self, row):
-        self.group.recv([row], self.other, 0).wait()
+        self.group.recv([row], self.other, 0).wait(FOREVER)

@@ -102,7 +102,7 @@ class Meeting:
         host, every = socket.gethostname(), min(1.0, self.timeout / 5)
         seen = {j: (None, None, time.monotonic(), time.monotonic()) for j in range(self.workers) if j != self.number}
         beat = 0
-        while not self._ended.wait(every):
+        while not self._ended.wait(every if beat else 0):  # the first at once: it says on which host this worker is
             beat += 1
             try:
                 waits = self.log.doing in ("wait", "send", "meet", "end")

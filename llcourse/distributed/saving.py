@@ -56,18 +56,23 @@ def save(folder, number, step, tensors, record):
         file(folder, number, other).unlink(missing_ok=True)
 
 
+def done(folder, number):
+    """How many steps a worker has done, as far as it has said so; None where this host does not see its file."""
+    path = Path(folder) / f"worker-{number + 1}.steps"
+    found = path.read_bytes() if path.exists() else b""
+    return struct.unpack("<q", found)[0] if len(found) == 8 else None
+
+
 class Progress:
     """How many steps a worker has done, in a file that outlives it: what it did and had not saved is known then."""
 
     def __init__(self, folder, number):
-        path = Path(folder) / f"worker-{number + 1}.steps"
+        self._folder, self._number, path = folder, number, Path(folder) / f"worker-{number + 1}.steps"
         self._file = open(path, "r+b" if path.exists() else "w+b", buffering=0)
 
     @property
     def done(self):
-        self._file.seek(0)
-        found = self._file.read(8)
-        return struct.unpack("<q", found)[0] if len(found) == 8 else 0
+        return done(self._folder, self._number) or 0
 
     @done.setter
     def done(self, step):

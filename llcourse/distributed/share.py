@@ -3,7 +3,7 @@
 The plan is that of the whole network, the same in every worker, so each knows what comes when: nothing is announced.
 """
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 
 import torch
 
@@ -68,6 +68,17 @@ def unpack(net, s, message):
     return content, Sample(content[0], others[1], others[0]), dtype
 
 
+@contextmanager
+def drawing_nothing(step):
+    """ValueError if the block draws from torch's generator: of one process that is one stream, of K workers K."""
+    before = torch.get_rng_state()
+    yield
+    if not torch.equal(before, torch.get_rng_state()):
+        part = f"head or objective {step.losses[0] + 1}" if isinstance(step, Losses) else f"module {step.cell + 1}"
+        raise ValueError(f"{part} draws random numbers, as dropout does: one process has one stream of them and workers "
+                         "have one each, so that results would differ: leave that out, or train in one process")
+
+
 class Share(TrainingWalk):
     """The steps of one worker, on leaves, and the messages between them. `acted`: whether its cell had its turn."""
 
@@ -83,10 +94,12 @@ class Share(TrainingWalk):
             if not self.place.owns(step):
                 self.elsewhere(step)
             elif type(step) in KINDS:
-                with self.place.log(KINDS[type(step)]):
+                with self.place.log(KINDS[type(step)]), nullcontext() if self.place.free else drawing_nothing(step):
                     super().run((step,))
             else:
                 super().run((step,))
+            if isinstance(step, Forward) and step.cell == self.place.number:
+                self.hand_up()
         return self
 
     def draw(self, cell):
@@ -151,11 +164,11 @@ class Share(TrainingWalk):
     def crossed(self, s, h):
         return h  # on its way here
 
-    def forward(self, step):
-        j, reader = step.cell, step.cell + 1
-        super().forward(step)
+    def hand_up(self):
+        """Send the reader what its Forward will ask for."""
+        j = self.place.number
         self.acted = j in self.outputs
-        if self.place.above is not None and (self.held(j) or reader in self.running):
+        if self.place.above is not None and (self.held(j) or j + 1 in self.running):
             message = pack(self.net, j, self.outputs[j], image_travels(self.net, j)) if self.acted else Message(NOTHING)
             with self.place.log("send"):
                 above = self.place.above

@@ -79,7 +79,6 @@ class Shift:
     def turn(self, x, y, losses, phase):
         """One step of the plan, and, where it was this worker's turn, of its optimizer."""
         began = time.monotonic()
-        drawn = torch.get_rng_state() if self.job.one_stream else None
         self.optimizer.zero_grad(set_to_none=True)
         share = SimpleNamespace(acted=False, values={})
         if losses:
@@ -87,10 +86,6 @@ class Shift:
             walks = []
             self.net.backward(x, y, losses, walk=lambda *given: walks.append(walk(*given)) or walks[0])
             share = walks[0]
-        if drawn is not None and not torch.equal(drawn, torch.get_rng_state()):
-            raise ValueError(f"module {self.place.number + 1}, its head or its objective draws random numbers, such as "
-                             "dropout does: one process has one stream of them, and workers have one each, so that "
-                             "results would differ: train it in one process, or leave that layer out")
         if share.acted and (moved := set(self.net.updated_by(losses)) & set(self.place.cells)):
             with self.log("step"):
                 for group, cell, n in zip(self.optimizer.param_groups, self.place.cells, self.updates.tolist()):

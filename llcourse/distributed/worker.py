@@ -42,20 +42,19 @@ def main(args):
         _work(Path(args.folder), int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), log, identity)
         return 0
     except BaseException as error:
-        failed = failure(error, identity, log, began)
+        failed = failure(error, identity, log, began, Path(args.folder))
         _write(Path(args.folder) / f"failure-{identity['attempt']}-{identity['worker']}.json", failed)
         print(f"worker {failed['worker']} on {failed['host']}, step {failed['step']}: {failed['cause']}",
               file=sys.stderr, flush=True)
         os._exit(1)  # threads may wait within a send or a receive that nobody will ever answer
 
 
-def failure(error, identity, log, began):
+def failure(error, identity, log, began, folder):
     """A failure as a dict: which worker, where, at which step, why; "by": who says so, if that is another one."""
     if isinstance(error, Lost):
-        found = {"worker": error.peer + 1, "host": error.host, "step": error.step, "cause": error.cause,
-                 "by": identity["worker"]}
-    elif isinstance(error, Broken):
-        found = {"worker": error.peer + 1, "host": "", "step": log.step, "cause": str(error), "by": identity["worker"]}
+        step = saving.done(folder, error.peer)  # newer than its last sign of life, where this host sees its file
+        found = {"worker": error.peer + 1, "host": error.host, "step": error.step if step is None else step,
+                 "cause": error.cause, "by": identity["worker"]}
     else:
         cause = f"{type(error).__name__}: {error}"
         found = identity | {"step": log.step, "cause": cause, "by": None, "trace": traceback.format_exc()}
@@ -73,6 +72,7 @@ def _work(folder, number, workers, log, identity):
     try:
         with log("meet"):
             meeting.set_clock()
+            hosts = meeting.share("host", identity["host"])
         place = Place(number, job.net, log, job.free)
         ends = connected(job, place, meeting, address(alone))
         shift = Shift(job, place, meeting, folder)
@@ -88,6 +88,8 @@ def _work(folder, number, workers, log, identity):
             _write(folder / f"worker-{number + 1}.json", said)
             for end in ends:
                 end.group.shutdown()
+    except Broken as error:
+        raise Lost(error.peer, hosts[error.peer], log.step, str(error)) from error
     finally:
         meeting.end()
 

@@ -1,12 +1,13 @@
 """Exercise 11.4: which worker failed first, and of what."""
 
 from copy import deepcopy
-from math import isnan, nan
+from math import isnan
 
 from . import Wrong
 
 CAUSES = "killed", "hung", "raised", "nan"
 TERM = -15
+nan = float("nan")  # not the object math.nan, so that `is` finds nothing
 
 
 def _row(worker, sign, step, waits=None, exit=None, loss=1.5):
@@ -24,6 +25,8 @@ CASES = [  # (what happened, rows, now, patience)
     ("worker 2's loss is NaN", [_row(1, 15.2, 21, 2, TERM), _row(2, 15.0, 20, None, 1, nan), _row(3, 15.3, 19, 2, 1)],
      16.0, 5.0),
     ("worker 1 is killed while it waits", [_row(1, 50.0, 60, 2, -9), _row(2, 50.6, 60, 1, 1)], 51.0, 5.0),
+    ("worker 1 is killed while it waits, and worker 3 raises after that",
+     [_row(1, 70.0, 60, 2, -9), _row(2, 70.8, 60, 1, 1), _row(3, 70.5, 58, None, 1)], 71.0, 5.0),
     ("worker 2 is stopped while it waits for worker 3", [_row(1, 88.0, 9, 2), _row(2, 60.0, 8, 3), _row(3, 88.2, 8, 2)],
      88.5, 20.0),
     ("NaN spreads to worker 3",

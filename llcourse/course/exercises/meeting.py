@@ -43,8 +43,8 @@ class Meeting:
                         "worker K - 1 none above")
 
     def run(self):
-        before = threading.active_count()
         threads = [threading.Thread(target=self._live, args=(k,), daemon=True) for k in range(self.K)]
+        known = {*threading.enumerate(), *threads}
         for thread in threads:
             thread.start()
         stuck = None
@@ -52,7 +52,7 @@ class Meeting:
             with self.changed:
                 while len(self.ended) < self.K and not stuck:
                     self.changed.wait(0.02)
-                    stuck = self._stuck(alone=threading.active_count() - before == self.K - len(self.ended))
+                    stuck = self._stuck(alone=known.issuperset(threading.enumerate()))
         finally:
             self._stop(threads)
         if self.raised:
