@@ -1,6 +1,7 @@
 """Channels between two workers: a thread sends or receives while the worker computes; queues of both are bounded."""
 
 import queue
+import re
 import threading
 from collections import deque
 from datetime import timedelta
@@ -46,7 +47,8 @@ class _End:
         try:
             self.work()
         except Exception as error:  # of gloo, when the other end is gone
-            self.error = Broken(self.peer, str(error).partition("\n")[0])
+            why = re.sub(r"^\[\S+:\d+\] ", "", str(error).partition("\n")[0])  # where in gloo's source
+            self.error = Broken(self.peer, why)
 
     def _look(self):
         self.guard()
