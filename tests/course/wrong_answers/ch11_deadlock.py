@@ -2,7 +2,6 @@
 
 import contextlib
 import threading
-import time
 
 import torch
 
@@ -94,10 +93,6 @@ def forever(k, K, batches, send, recv, work, learn):
         pass
 
 
-def sleeps(k, K, batches, send, recv, work, learn):
-    time.sleep(30)
-
-
 def stubborn(k, K, batches, send, recv, work, learn):
     """Catches what it can, again and again."""
     while True:
@@ -125,6 +120,16 @@ def hiding(k, K, batches, send, recv, work, learn):
     chain(up=lambda k: k + 2)(k, K, batches, lambda *what: tried(send, *what), recv, work, learn)
 
 
+def one_short(k, K, batches, send, recv, work, learn):
+    """Right but for a single batch."""
+    chain(end="" if batches == 1 else "l")(k, K, batches, send, recv, work, learn)
+
+
+def below_the_last(k, K, batches, send, recv, work, learn):
+    """Mended at the highest link alone."""
+    (worker if k == K - 2 else stuck)(k, K, batches, send, recv, work, learn)
+
+
 def all_first(k, K, batches, send, recv, work, learn):
     """All batches up, then all down."""
     gradients = []
@@ -143,10 +148,6 @@ def all_first(k, K, batches, send, recv, work, learn):
 def no_features(k, K, batches, send, recv, work, learn):
     for _ in range(batches):
         work(None)
-
-
-def raises(k, K, batches, send, recv, work, learn):
-    raise RuntimeError("a worker's own words")
 
 
 def with_threads_stuck(k, K, batches, send, recv, work, learn):
@@ -192,5 +193,7 @@ WRONG = [(stuck, "worker 0 waits to send to 1, which waits to send to 0. Both se
          (chain(rounds=lambda batches: batches + 1), "works on more than 3 batches"),
          (all_first, "at most two batches are in flight"), (no_features, "worker 0 works on batch 2 before"),
          (lambda *given: 3, "works on 0 batches of 3"), (forever, "is there a loop that never ends?"),
-         (sleeps, "is there a loop that never ends?"), (stubborn, "wait"),
-         (hiding, "worker 0 sends to 2, which is no neighbour"), (raises, "a worker's own words")]
+         (stubborn, "wait"),
+         (one_short, "K = 3, 1 batch: worker 1 waits to send to 0, which has ended"),
+         (below_the_last, "K = 3, 4 batches: worker 0 waits to send to 1, which waits to send to 0"),
+         (hiding, "worker 0 sends to 2, which is no neighbour"), (lambda k, *rest: 1 / k, "division by zero")]

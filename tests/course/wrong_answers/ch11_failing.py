@@ -107,6 +107,8 @@ WRONG = [(none_if_waiting, "finds no failure here, and worker 3 has one of its o
                 now - row["sign"] > patience), "finds no failure here"), (without_finish, "has finished"),
          (first(nan=lambda row: False), "NaN loss has the cause nan"),
          (first(nan=lambda row: row["loss"] == math.nan), "NaN loss has the cause nan"),
+         (first(nan=lambda row: row["loss"] is math.nan), "NaN loss has the cause nan"),
+         (first(key=lambda row: (row["waits"] is not None, row["sign"])), "yours is (3, 'raised')"),
          (first(before=lambda row: "nan" if math.isnan(row["loss"]) else None), "where the worker raised of itself"),
          (first(killed=lambda row: row["exit"] < 0 and row["exit"] != -15 and row["waits"] is None),
           "finds no failure here"),
