@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from ..arguments import number, whole
+from ..atomic import replacing
 from ..identity import digest
 from ..schedules import Asynchronous, named
 from ..training import Run
@@ -67,7 +68,8 @@ def prepare(folder, net, images, epochs, *, schedule="synchronous", recipe=None,
     if (folder / "job.json").exists() and (there := json.loads((folder / "job.json").read_text())["name"]) != job.name:
         raise ValueError(f"{folder} holds another job ({there}); name another folder, or remove this one")
     try:
-        torch.save(job, folder / "job.pt")
+        with replacing(folder / "job.pt") as partial:  # workers may have the old one mapped
+            torch.save(job, partial)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise ValueError(f"this network cannot be sent to other processes ({error}): its classes and functions have to "
                          "stand in a module that can be imported") from error

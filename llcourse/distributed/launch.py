@@ -1,18 +1,20 @@
 """Launching a job on this machine: torchrun, one process a module."""
 
-import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from .. import checkpoint as checkpoints
 from ..arguments import whole
 from ..history import History
 from ..steps import channels_last
-from . import saving
+from . import failures, saving
 from .job import load, prepare
 from .report import Report
 
@@ -40,6 +42,7 @@ def launch(net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, 
     with ExitStack() as stack:
         if folder is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="llcourse-"))
+        stack.enter_context(locked(Path(folder)))
         folder = prepare(folder, net, images, epochs, schedule=schedule, recipe=recipe, seed=seed, ahead=ahead,
                          save_every=save_every, threads=threads, timeout=timeout)
         start(folder, net.K, restarts)
@@ -48,7 +51,8 @@ def launch(net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, 
 
 def start(folder, workers, restarts=0):
     """Run the job of a folder under torchrun, to its end. Raises WorkerError."""
-    for old in (*folder.glob("meeting-*"), *folder.glob("failure-*.json"), *folder.glob("rendezvous*")):
+    failures.forget(folder)
+    for old in (*folder.glob("meeting-*"), *folder.glob("rendezvous*")):
         old.unlink()
     command = [sys.executable, "-m", "torch.distributed.run", "--nnodes=1", f"--nproc-per-node={workers}",
                f"--max-restarts={restarts}", "--rdzv-backend=c10d", f"--rdzv-endpoint={folder / 'rendezvous'}",
@@ -69,17 +73,21 @@ def start(folder, workers, restarts=0):
     for old in (*folder.glob("meeting-*"), *folder.glob("rendezvous*")):
         old.unlink()
     if status:
-        raise WorkerError(failed(folder))
-
-
-def failed(folder):
-    """The failure that ended a job: of those that were noted the first that a worker says of itself, else the first."""
-    found = [json.loads(path.read_text()) for path in folder.glob("failure-*.json")]
-    if not found:
         tail = (folder / "torchrun.log").read_text(errors="replace")[-2000:]
-        return {"worker": None, "host": "this machine", "step": None, "cause": f"torchrun ended: {tail}"}
-    last = max(one["attempt"] for one in found)
-    return min((one for one in found if one["attempt"] == last), key=lambda one: (one["by"] is not None, one["at"]))
+        unknown = {"worker": None, "host": socket.gethostname(), "step": None, "cause": f"torchrun ended: {tail}"}
+        raise WorkerError([unknown, *failures.found(folder)][-1])
+
+
+@contextmanager
+def locked(folder):
+    """A folder for one launch at a time. Raises ValueError if another one is at work in it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        held = FileLock(folder / "launch.lock").acquire(timeout=0)
+    except Timeout:
+        raise ValueError(f"another launch is at work in {folder}: wait for its end, or name another folder") from None
+    with held:
+        yield
 
 
 def collect(folder, net):

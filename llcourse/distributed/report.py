@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from ..atomic import replacing
 from ..history import History
 from ..timeline import Task
+from . import failures
 
 TASKS = {"forward": "forward", "loss": "backward", "pull": "backward", "step": "backward"}  # as charts call them
 IDLE = ("wait", "send", "meet", "end", "slow")
@@ -13,9 +14,10 @@ IDLE = ("wait", "send", "meet", "end", "slow")
 
 @dataclass
 class Report:
-    """A finished job: `history`, as training gives it, `workers`, a dict each, and what went wrong on the way.
+    """A finished job: `history`, as training gives it, `workers`, a dict each, and `failures`, a dict for each attempt
+    that failed: worker, host, step, cause.
 
-    lost: steps that were done, not saved, and done again after a failure.
+    lost: steps that were done, not saved, and done again after a failure; of several failures the most.
     """
 
     history: History
@@ -27,8 +29,8 @@ class Report:
     def of(cls, folder, job, history):
         """Read what the workers of a finished job have written to its folder."""
         workers = [json.loads((folder / f"worker-{j + 1}.json").read_text()) for j in range(job.net.K)]
-        failures = [json.loads(path.read_text()) for path in sorted(folder.glob("failure-*.json"))]
-        return cls(history, workers, failures, max(worker["lost"] for worker in workers))
+        return cls(history, workers, failures.found(folder),
+                   max(start["lost"] for start in failures.starts(folder).values()))
 
     def timeline(self, first=0, last=None):
         """The measured times of steps `first` to `last` as timeline.Task, in seconds, for plots.timeline."""

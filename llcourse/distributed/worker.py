@@ -1,6 +1,5 @@
 """`python -m llcourse worker FOLDER`: one worker of a job, as torchrun starts it, one for each module."""
 
-import json
 import os
 import signal
 import socket
@@ -12,9 +11,8 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from ..atomic import replacing
 from ..routes import Pull
-from . import saving, traffic
+from . import failures, saving, traffic
 from .channel import Broken, Inbox, Outbox, connect
 from .events import Log
 from .job import load
@@ -43,7 +41,7 @@ def main(args):
         return 0
     except BaseException as error:
         failed = failure(error, identity, log, began, Path(args.folder))
-        _write(Path(args.folder) / f"failure-{identity['attempt']}-{identity['worker']}.json", failed)
+        failures.note(args.folder, failed)
         print(f"worker {failed['worker']} on {failed['host']}, step {failed['step']}: {failed['cause']}",
               file=sys.stderr, flush=True)
         os._exit(1)  # threads may wait within a send or a receive that nobody will ever answer
@@ -76,7 +74,7 @@ def _work(folder, number, workers, log, identity):
         place = Place(number, job.net, log, job.free)
         ends = connected(job, place, meeting, address(alone))
         shift = Shift(job, place, meeting, folder)
-        lost = start(shift, meeting)
+        start(shift, meeting, identity["attempt"])
         began = time.monotonic()
         shift.work()
         took = time.monotonic() - began
@@ -84,8 +82,8 @@ def _work(folder, number, workers, log, identity):
             for end in ends:
                 end.close() if isinstance(end, Outbox) else end.join()
             meeting.share("done", True)
-            said = identity | seen(shift, ends, meeting, began, took) | {"lost": lost}
-            _write(folder / f"worker-{number + 1}.json", said)
+            said = identity | seen(shift, ends, meeting, began, took)
+            failures.write(folder / f"worker-{number + 1}.json", said)
             for end in ends:
                 end.group.shutdown()
     except Broken as error:
@@ -118,9 +116,8 @@ def connected(job, place, meeting, host):
     return ends
 
 
-def start(shift, meeting):
-    """Go on from the newest step that all workers have saved, or from the beginning; returns how many steps were done
-    and are lost."""
+def start(shift, meeting, attempt):
+    """Go on from the newest step that all workers have saved, or from the beginning."""
     with shift.log("meet"):
         number = shift.place.number
         said = meeting.share("there", [saving.whole(shift.folder, number), shift.progress.done])
@@ -128,9 +125,10 @@ def start(shift, meeting):
         step = max(common, default=0)
         if step:
             shift.resume(step)
+        if number == 0:
+            failures.started(shift.folder, attempt, step, [done for _, done in said])
         meeting.share("resumed", step)
     shift.progress.done = step
-    return max(done for _, done in said) - step
 
 
 def seen(shift, ends, meeting, began, took):
@@ -148,8 +146,3 @@ def seen(shift, ends, meeting, began, took):
 
 def _ended(number, frame):
     os._exit(128 + number)  # torchrun ends the others when one fails: they are not at fault
-
-
-def _write(path, content):
-    with replacing(path) as partial:
-        partial.write_text(json.dumps(content), encoding="utf-8")

@@ -10,8 +10,7 @@ import pytest
 import torch
 
 from llcourse import Recipe, networks
-from llcourse.distributed import prepare
-from llcourse.distributed.launch import failed
+from llcourse.distributed import failures, prepare
 
 from .crew import fork
 from .failing import Failing
@@ -67,6 +66,6 @@ def test_a_fault_is_named_with_worker_host_step_and_cause(what, status, cause, i
     net = network(what, 4, tmp_path / "flag")
     folder = prepare(tmp_path / "job", net, images, 1, recipe=RECIPE, timeout=TIMEOUT)
     assert fates(folder, ends=2 if what == "sleep" else 3) == [1, status, 1]
-    failure = failed(folder)
+    failure, = failures.found(folder)
     assert (failure["worker"], failure["host"], failure["step"]) == (2, socket.gethostname(), 3)
     assert failure["cause"].startswith(cause)
