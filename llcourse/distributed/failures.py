@@ -52,7 +52,7 @@ def found(folder):
 
 
 def _died(folder, attempt, number, by_signal):
-    later = starts(folder).get(attempt + 1)
+    later = next((start for n, start in sorted(starts(folder).items()) if n > attempt), None)
     return {"attempt": attempt, "worker": number + 1, "host": socket.gethostname(), "by": None, "at": None,
             "step": later["done"][number] if later else saving.done(folder, number),
             "cause": f"it was killed by signal {by_signal} ({signal.Signals(by_signal).name})"}

@@ -1,6 +1,7 @@
 """Launching a job on this machine: torchrun, one process a module."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -52,12 +53,11 @@ def launch(net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, 
 def start(folder, workers, restarts=0):
     """Run the job of a folder under torchrun, to its end. Raises WorkerError."""
     failures.forget(folder)
-    for old in (*folder.glob("meeting-*"), *folder.glob("rendezvous*")):
-        old.unlink()
+    _clean(folder)
     command = [sys.executable, "-m", "torch.distributed.run", "--nnodes=1", f"--nproc-per-node={workers}",
                f"--max-restarts={restarts}", "--rdzv-backend=c10d", f"--rdzv-endpoint={folder / 'rendezvous'}",
                "--rdzv-conf=store_type=file", "--local-addr=127.0.0.1", "--monitor-interval=0.1",
-               "-m", "llcourse", "worker", str(folder)]
+               f"--log-dir={folder / 'torchrun'}", "-m", "llcourse", "worker", str(folder)]
     package = str(Path(__file__).parents[2])  # workers import the llcourse that this is, wherever they are started
     here = {"LLCOURSE_ALONE": "1", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",  # that store listens to every network
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
@@ -70,12 +70,18 @@ def start(folder, workers, restarts=0):
             run.terminate()  # torchrun ends its workers
             run.wait()
             raise
-    for old in (*folder.glob("meeting-*"), *folder.glob("rendezvous*")):
-        old.unlink()
+    _clean(folder)
     if status:
         tail = (folder / "torchrun.log").read_text(errors="replace")[-2000:]
         unknown = {"worker": None, "host": socket.gethostname(), "step": None, "cause": f"torchrun ended: {tail}"}
         raise WorkerError([unknown, *failures.found(folder)][-1])
+
+
+def _clean(folder):
+    """Remove what one run of torchrun and its workers have met by."""
+    for old in (*folder.glob("meeting-*"), *folder.glob("rendezvous*")):
+        old.unlink()
+    shutil.rmtree(folder / "torchrun", ignore_errors=True)
 
 
 @contextmanager
