@@ -77,24 +77,30 @@ class Outbox(_End):
             while len(self.waiting) >= self.ahead:
                 self._look()
                 self.room.wait(LOOK)
-            self._queue(message)
+            self._queue(message, False)
 
     def offer(self, message):
-        """Queue a message at once, in place of the oldest if `ahead` of them wait."""
+        """Queue a message at once, in place of the oldest that was offered if `ahead` messages wait; only where none of
+        them was, wait as `put` does."""
         with self.room:
-            if len(self.waiting) >= self.ahead:
-                self.waiting.popleft()
-                self.overwritten += 1
-            self._queue(message)
+            while len(self.waiting) >= self.ahead:
+                oldest = next((n for n, (_, offered) in enumerate(self.waiting) if offered), None)
+                if oldest is not None:
+                    del self.waiting[oldest]
+                    self.overwritten += 1
+                else:
+                    self._look()
+                    self.room.wait(LOOK)
+            self._queue(message, True)
 
     def close(self):
         self.put(Message(CLOSE))
         self.join()
 
-    def _queue(self, message):
+    def _queue(self, message, offered):
         if self.error is not None:
             raise self.error
-        self.waiting.append(message)
+        self.waiting.append((message, offered))
         self.lengths.append(len(self.waiting))
         self.room.notify_all()
 
@@ -104,7 +110,7 @@ class Outbox(_End):
             with self.room:
                 while not self.waiting:
                     self.room.wait()
-                message = self.waiting.popleft()
+                message, _ = self.waiting.popleft()
                 self.room.notify_all()
             self.writer.write(message)
 

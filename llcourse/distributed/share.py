@@ -49,13 +49,19 @@ def pack(net, s, sample, image):
     keeps = border is not None and border.holds and border.training  # in evaluation it is crossed
     with torch.no_grad(), nullcontext() if keeps else net.autocast():
         if border is not None and border.sends is not None:
-            kept = {id(buffer) for buffer in border.buffers()}
-            content = [t.clone() if id(t) in kept else t for t in border.sends.encode(sample.h)]
+            content = border.sends.encode(sample.h)
         else:
             content = [sample.h if border is None or keeps else tensor_of(f"border {s + 1}", border, sample.h)]
     rest = [t for t in (sample.y, sample.image if image else None) if t is not None]
-    return Message(TENSORS, (*content, *rest), [str(sample.h.dtype).removeprefix("torch."), list(sample.h.shape),
-                                                len(content), len(rest)])
+    note = [str(sample.h.dtype).removeprefix("torch."), list(sample.h.shape), len(content), len(rest)]
+    return Message(TENSORS, apart(net, (*content, *rest)), note)
+
+
+def apart(net, tensors):
+    """The tensors; a copy of each that lies in a border's memory, which may change before it is sent."""
+    kept = {buffer.untyped_storage().data_ptr() for border in net.borders if border is not None
+            for buffer in border.buffers()}
+    return tuple(t.clone() if t.untyped_storage().data_ptr() in kept else t for t in tensors)
 
 
 def unpack(net, s, message):
@@ -75,8 +81,8 @@ def drawing_nothing(step):
     yield
     if not torch.equal(before, torch.get_rng_state()):
         part = f"head or objective {step.losses[0] + 1}" if isinstance(step, Losses) else f"module {step.cell + 1}"
-        raise ValueError(f"{part} draws random numbers, as dropout does: one process has one stream of them and workers "
-                         "have one each, so that results would differ: leave that out, or train in one process")
+        raise ValueError(f"{part} draws random numbers, as dropout does: one process has one stream of them, workers "
+                         "have one each, and results would differ: leave that out, or train in one process")
 
 
 class Share(TrainingWalk):

@@ -1,11 +1,14 @@
 """Workers compute what one process computes, to the bit: every method, every border, every objective."""
 
+import time
+
 import pytest
 import torch
 from torch import nn
 
 from llcourse import Recipe, borders, networks, objectives, reach, schedules, train, wiring
 from llcourse.data import Images
+from llcourse.distributed.channel import Outbox
 
 from .crew import crew, figures, same
 
@@ -117,6 +120,13 @@ def test_one_slot_in_turn_is_synchronous_training(tmp_path, images):
     assert figures(report.history) == figures(expected)
     learnt = {name: t for name, t in split.state_dict().items() if not name.startswith("borders")}
     assert all(torch.equal(t, plain.state_dict()[name]) for name, t in learnt.items())
+
+
+@pytest.mark.parametrize("between", ["replay", "replay of codes"])
+def test_what_waits_to_be_sent_stays_as_it_is(tmp_path, images, between, monkeypatch):
+    send = Outbox._send
+    monkeypatch.setattr(Outbox, "_send", lambda self, row: (time.sleep(0.003), send(self, row)))
+    assert_same(tmp_path, images, lambda: network(4, BORDERS[between]))
 
 
 class Shown(nn.Module):
