@@ -10,8 +10,11 @@ from pathlib import Path
 
 import torch.distributed as dist
 
+from .roster import gathered
+
 LOOK = 0.005  # seconds between two looks for a key
 PINGS = 8
+PATIENCE = 10  # times `timeout`: until who has given no sign of life yet is missed
 
 
 class Lost(RuntimeError):
@@ -22,16 +25,19 @@ class Lost(RuntimeError):
         self.peer, self.host, self.step, self.cause = peer, host, step, cause
 
 
-def store(folder, workers, timeout):
-    """The store of this attempt. Workers that `launch` has started share a file, and nothing listens; others take the
-    one of torchrun's rendezvous, which listens at its endpoint."""
+def store(folder, number, workers, timeout):
+    """(the store of this attempt, how many there were before). Workers that `launch` has started share a file, and
+    nothing listens; others take the store at torchrun's MASTER_ADDR, which its rendezvous has named."""
+    patience = timedelta(seconds=timeout)
     if folder is not None:
-        attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+        attempt = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
         made = dist.FileStore(str(Path(folder, f"meeting-{attempt}")), workers)
-    else:
-        made, _, _ = next(dist.rendezvous("env://", timeout=timedelta(seconds=timeout)))
-    made.set_timeout(timedelta(seconds=timeout))
-    return made
+        made.set_timeout(patience)
+        return made, attempt
+    there = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"  # else worker 1 is who has it
+    made = dist.TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=number == 0 and not there,
+                         timeout=patience, wait_for_workers=False)
+    return gathered(made, number, workers, PATIENCE * timeout)
 
 
 def address(folder):
@@ -70,8 +76,8 @@ class Meeting:
         began = time.monotonic()
         while not self.store.check([key]):
             self.guard()
-            if self.lost is None and time.monotonic() - began > 10 * self.timeout:
-                raise TimeoutError(f"nobody has said {key!r} in {10 * self.timeout:g} s")
+            if self.lost is None and time.monotonic() - began > PATIENCE * self.timeout:
+                raise TimeoutError(f"nobody has said {key!r} in {PATIENCE * self.timeout:g} s")
             time.sleep(LOOK)
         return self.store.get(key)
 

@@ -66,7 +66,8 @@ def _work(folder, number, workers, log, identity):
     if job.net.K != workers:
         raise ValueError(f"this job is for {job.net.K} workers, one a module, and torchrun has started {workers}")
     alone = folder if os.environ.get("LLCOURSE_ALONE") else None
-    meeting = Meeting(store(alone, workers, job.timeout), number, workers, job.timeout, log)
+    own, identity["attempt"] = store(alone, number, workers, job.timeout)
+    meeting = Meeting(own, number, workers, job.timeout, log)
     try:
         with log("meet"):
             meeting.set_clock()
