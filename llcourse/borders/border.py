@@ -40,11 +40,6 @@ class Border(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} holds batches and needs a take()")
 
     @property
-    def ready(self):
-        """Whether `take` has a Sample to give, as far as the border can say."""
-        return True
-
-    @property
     def sends(self):
         """The Codec whose messages go to a reader in another process; None where features do."""
         return None

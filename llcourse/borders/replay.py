@@ -41,10 +41,6 @@ class ReplayBuffer(Border):
         self._dtype, self._cells = None, ()  # of the features; the cells whose inputs are kept
 
     @property
-    def ready(self):
-        return self.slots.readable
-
-    @property
     def sends(self):
         return self.codec
 

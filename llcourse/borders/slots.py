@@ -48,16 +48,11 @@ class Slots:
         self.written += 1
         return slot
 
-    @property
-    def readable(self):
-        """Whether there is a slot that may be read."""
-        return bool(self.uses) and min(self.uses) != self.reuse
-
     def read(self):
         """The slot to read, counted as a use; None where there is none, or none that may be read again."""
-        if not self.readable:
+        least = min(self.uses, default=None)
+        if least is None or least == self.reuse:
             return None
-        least = min(self.uses)
         off = 1 if self.tie == "authors" and len(self.uses) == self.M else 0
         slot = min((s for s, n in enumerate(self.uses) if n == least), key=lambda s: (self.age(s) + off) % self.M)
         self.uses[slot] += 1

@@ -3,6 +3,7 @@
 import queue
 import re
 import threading
+import time
 from collections import deque
 from datetime import timedelta
 
@@ -35,9 +36,10 @@ def connect(store, name, upper, device, timeout):
 
 
 class _End:
-    """One end of a channel. guard: called while waiting; raises if another worker is lost."""
+    """One end of a channel. guard: called while waiting; raises if another worker is lost.   log: a Log."""
 
-    def __init__(self, group, upper, peer, ahead, guard):
+    def __init__(self, group, upper, peer, ahead, guard, log):
+        self.log = log
         self.group, self.other, self.peer, self.ahead, self.guard = group, int(not upper), peer, ahead, guard
         self.error, self.lengths = None, deque(maxlen=10_000)  # of the queue, whenever it was looked at
         self.thread = threading.Thread(target=self._run, daemon=True)
@@ -112,7 +114,9 @@ class Outbox(_End):
                     self.room.wait()
                 message, _ = self.waiting.popleft()
                 self.room.notify_all()
+            start = time.monotonic()
             self.writer.write(message)
+            self.log.on_the_wire("sent", start)
 
     def _send(self, row):
         self.group.send([row], self.other, 0).wait(FOREVER)
@@ -121,9 +125,9 @@ class Outbox(_End):
 class Inbox(_End):
     """Receives messages in their order. While `ahead` of them wait no more are taken off the wire."""
 
-    def __init__(self, group, upper, peer, ahead, guard):
+    def __init__(self, group, upper, peer, ahead, *others):
         self.queue, self.reader = queue.Queue(ahead), Reader(self._receive)
-        super().__init__(group, upper, peer, ahead, guard)
+        super().__init__(group, upper, peer, ahead, *others)
 
     def get(self):
         """The next message; waits for it."""
@@ -145,6 +149,7 @@ class Inbox(_End):
         message = None
         while message is None or message.kind != CLOSE:
             message = self.reader.read()
+            self.log.on_the_wire("received", self.reader.began)
             if message.kind != CLOSE:
                 self.queue.put(message)
                 self.lengths.append(self.queue.qsize())

@@ -108,8 +108,10 @@ def collect(folder, net):
         rows.append(record["rows"])
     net.load_state_dict(state | trained)
     channels_last(net)
-    return Report.of(folder, job, History(merged(rows, job.images.score.name), job.images.standin,
-                                          job.images.score.name))
+    history = History(merged(rows, job.images.score.name), job.images.standin, job.images.score.name)
+    report = Report.of(folder, job, history, net)
+    report.save(folder / "report.json")
+    return report
 
 
 def merged(rows, score):

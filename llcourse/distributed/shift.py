@@ -57,7 +57,8 @@ class Shift:
         images = self.images.batches(self.recipe.batch, torch.Generator(self.images.device).manual_seed(key),
                                      augment=self.recipe.augment) if own == 0 else None
         for n, losses in enumerate(turns):
-            x, y = next(images) if images and net.reads_images(losses) else (None, None)
+            with self.log("load"):
+                x, y = next(images) if images and net.reads_images(losses) else (None, None)
             if n < self.at:
                 continue
             self.turn(x, y, losses, phase)

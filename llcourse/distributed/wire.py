@@ -1,6 +1,7 @@
 """What goes over a wire: tensors as they lie in memory, and a header where they look other than those before."""
 
 import json
+import time
 from collections import namedtuple
 
 import torch
@@ -39,10 +40,10 @@ def shaped(row, dtype, shape, strides):
 
 
 class Writer:
-    """Writes messages to `send`, a function of one tensor of bytes. `payload`: bytes of tensors so far, headers not."""
+    """Writes messages to `send`, a function of one tensor of bytes."""
 
     def __init__(self, send):
-        self.send, self.header, self.payload = send, b"", 0
+        self.send, self.header = send, b""
 
     def write(self, message):
         rows, looks = [], []
@@ -59,17 +60,18 @@ class Writer:
         for row in rows:
             if len(row):
                 self.send(row)
-                self.payload += len(row)
 
 
 class Reader:
-    """Reads what a Writer has written from `receive`, a function that fills one tensor of bytes."""
+    """Reads what a Writer has written from `receive`, a function that fills one tensor of bytes. `began`: when the
+    last message began to come."""
 
     def __init__(self, receive):
-        self.receive, self.looks, self.note, self.payload = receive, [], None, 0
+        self.receive, self.looks, self.note, self.began = receive, [], None, 0.0
 
     def read(self):
         kind, length = self._bytes(16).view(torch.int64).tolist()
+        self.began = time.monotonic()
         if length:
             self.looks, self.note = json.loads(bytes(self._bytes(length).tolist()))
         if kind != TENSORS:
@@ -78,7 +80,6 @@ class Reader:
         for name, shape, strides in self.looks:
             dtype = getattr(torch, name)
             row = self._bytes(torch.Size(shape).numel() * dtype.itemsize)
-            self.payload += len(row)
             tensors.append(shaped(row, dtype, shape, strides))
         return Message(kind, tuple(tensors), self.note)
 

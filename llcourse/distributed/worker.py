@@ -17,7 +17,7 @@ from .channel import Broken, Inbox, Outbox, connect
 from .events import Log
 from .job import load
 from .meeting import Lost, Meeting, address, store
-from .share import Place
+from .place import Place
 from .shift import Shift
 
 UNKNOWN = "RANK and WORLD_SIZE"
@@ -104,7 +104,7 @@ def connected(job, place, meeting, host):
         with place.log("meet"):
             group = connect(meeting.store, name, upper, device, job.timeout)
         peer = place.number - 1 if upper else place.number + 1
-        ends.append(kind(group, upper, peer, job.ahead, meeting.guard))
+        ends.append(kind(group, upper, peer, job.ahead, meeting.guard, place.log))
         return ends[-1]
 
     below, own = place.number - 1, place.number
@@ -135,11 +135,18 @@ def start(shift, meeting, attempt):
 def seen(shift, ends, meeting, began, took):
     """What a worker has to say in the end, times on worker 1's clock."""
     log, sent = shift.log, [end for end in ends if isinstance(end, Outbox)]
-    counted = traffic.counted() or (None, None)
+    counted = traffic.counted(but=int(os.environ.get("MASTER_PORT", 0))) or (None, None)  # there is torchrun's store
+    below = shift.net.borders[shift.place.number - 1] if shift.place.number else None
+    slots = getattr(below, "slots", None)  # of a replay buffer
+
+    def told(events):
+        return [[kind, step, a + meeting.offset, b + meeting.offset] for kind, step, a, b in events]
+
     return {"steps": shift.step, "began": began + meeting.offset, "seconds": took, "spent": dict(log.seconds),
-            "events": [[kind, step, a + meeting.offset, b + meeting.offset] for kind, step, a, b in log.events],
+            "events": told(log.events), "wires": told(log.wires),
+            "staleness": slots.mean_staleness if slots is not None and slots.staleness else None,
+            "sent": list(shift.place.sent.items()),
             "bytes_sent": counted[0], "bytes_received": counted[1],
-            "payload": sum(end.writer.payload for end in sent),
             "overwritten": sum(end.overwritten for end in sent),
             "queues": {name: list(end.lengths) for name in ("below", "above", "sums", "thence")
                        if (end := getattr(shift.place, name)) is not None}}

@@ -1,15 +1,13 @@
 """What workers have saved they go on from; what they had not saved they do again."""
 
-import json
 import os
 import signal
 import time
-from pathlib import Path
 
 import pytest
 import torch
 
-from llcourse import Recipe, borders, networks, reach, schedules, train
+from llcourse import Recipe, borders, networks, reach, train
 from llcourse.distributed import collect, prepare, saving
 
 from .crew import crew, figures, fork, run, same
