@@ -53,17 +53,29 @@ def address(folder):
         return probe.getsockname()[0]
 
 
+def clock():
+    """A name for what time.monotonic() reads here: processes of one boot of one machine read the same."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text() + os.readlink("/proc/self/ns/time")
+    except OSError:
+        return f"{socket.gethostname()} {os.getpid()}"
+
+
 class Meeting:
     """One worker's view of all: its number from 0, how many there are, and the store."""
 
     def __init__(self, store, number, workers, timeout, log):
         self.store, self.number, self.workers, self.timeout, self.log = store, number, workers, timeout, log
         self.lost, self.offset, self._ended = None, 0.0, threading.Event()
+        self.beaten, self.hosts = time.monotonic(), {}  # when the last sign of life was given; {worker: its host}
         self._thread = threading.Thread(target=self._pulse, args=(store.clone(),), daemon=True)
         self._thread.start()
 
     def guard(self):
         """Raise Lost if another worker is."""
+        silent = time.monotonic() - self.beaten
+        if self.lost is None and silent > 2 * self.timeout:  # its thread waits: a link that is cut says nothing
+            self.lost = self._gone(f"does not answer, for {silent:.0f} s")
         if self.lost is not None:
             raise self.lost
 
@@ -83,17 +95,18 @@ class Meeting:
 
     def set_clock(self):
         """Measure what this worker's clock is behind worker 1's: `offset`, seconds to add to time.monotonic()."""
-        for j in range(1, self.workers):
+        clocks = self.share("clock", clock())
+        for j in (j for j in range(1, self.workers) if clocks[j] != clocks[0]):
             best = None
             for n in range(PINGS):
                 if self.number == j:
                     began = time.monotonic()
                     self.store.set(f"ping/{j}/{n}", "")
-                    there = float(self._get(f"pong/{j}/{n}"))
+                    there = float(self.store.get(f"pong/{j}/{n}"))  # waits for it, and does not sleep
                     took = time.monotonic() - began
                     best = min(best or (took, 0.0), (took, there - began - took / 2))
                 elif self.number == 0:
-                    self._get(f"ping/{j}/{n}")
+                    self.store.get(f"ping/{j}/{n}")
                     self.store.set(f"pong/{j}/{n}", repr(time.monotonic()))
             if best:
                 self.offset = best[1]
@@ -117,16 +130,20 @@ class Meeting:
                 for j in seen:
                     said = json.loads(store.get(f"pulse/{j}")) if store.check([f"pulse/{j}"]) else None
                     seen[j] = self._judged(j, said, *seen[j])
+                self.beaten = time.monotonic()
             except Exception as error:  # the store went away: so did the worker that has it
                 if not self._ended.is_set():
-                    self.lost = self.lost or Lost(0, "its host", self.log.step, f"the store is gone ({error})")
+                    self.lost = self.lost or self._gone(f"is gone ({error})")
                 return
+
+    def _gone(self, why):
+        return Lost(0, self.hosts.get(0, "an unknown host"), self.log.step, f"the store that all meet at, there, {why}")
 
     def _judged(self, j, said, before, moved, alive, busy):
         """before: what worker j said last; alive, busy: since when it has not said more, or not come further."""
         now = time.monotonic()
         if said != before:
-            alive = now
+            alive, self.hosts[j] = now, said[4]
         if said is None or said[2] or said[1] != moved:  # whoever waits for another does not hang itself
             busy, moved = now, said and said[1]
         if said and said[5] == "end":
