@@ -114,7 +114,7 @@ class Meeting:
     def end(self):
         """No more signs of life: before the store goes, for a thread within it would end the process."""
         self._ended.set()
-        self._thread.join()
+        self._thread.join(self.timeout)  # where the link is cut it waits for ever
 
     def _pulse(self, store):
         """Say every second that this worker lives, and how far it is; look who has stopped to, or hangs."""
@@ -148,8 +148,11 @@ class Meeting:
             busy, moved = now, said and said[1]
         if said and said[5] == "end":
             return said, moved, now, now
-        for since, what in ((alive, "gives no sign of life"), (busy, f"hangs in {said and said[5] or 'its work'}")):
-            if now - since > self.timeout and self.lost is None:
-                self.lost = Lost(j, said[4] if said else "an unknown host", said[3] if said else 0,
-                                 f"{what}, for {now - since:.0f} s")
+        if now - alive > self.timeout:
+            self._miss(j, said, f"gives no sign of life, for {now - alive:.0f} s")
+        elif alive == now and now - busy > self.timeout:  # it lives, and says so
+            self._miss(j, said, f"hangs in {said[5] or 'its work'}, for {now - busy:.0f} s")
         return said, moved, alive, busy
+
+    def _miss(self, j, said, why):
+        self.lost = self.lost or Lost(j, said[4] if said else "an unknown host", said[3] if said else 0, why)
