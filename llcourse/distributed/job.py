@@ -53,15 +53,17 @@ def prepare(folder, net, images, epochs, *, schedule="synchronous", recipe=None,
     hosts the folder is on a disk that all of them see, or a copy on each.
 
     Raises ValueError for what cannot be trained so: a network that is no chain, one that shares parameters between
-    modules, one with code of the notebook's own, which other processes cannot import.
+    modules, one with code of the notebook's own, which other processes cannot import, images on a GPU. A module that
+    draws random numbers, as dropout does, is refused by its worker, unless workers go at their own pace: K processes
+    have as many streams of them.
     """
+    folder = named_folder(folder)
     ahead, threads = whole("ahead", ahead, 1), whole("threads", threads, 1)
     save_every = None if save_every is None else whole("save_every", save_every, 1)
     timeout = number("timeout", timeout, above=0)
     free = isinstance(named(schedule), Asynchronous) and named(schedule).order == "random"
     run = Run(net, images, epochs, schedule=schedule, recipe=recipe, seed=seed)
     _refuse(run, free)
-    folder = Path(folder)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     job = Job(net, images, run.phases, run.recipe, run.resting, run.seed, run.steps_per_epoch, free, ahead, save_every,
               threads, timeout, digest({}, json.dumps(run.config, sort_keys=True)))
@@ -79,17 +81,25 @@ def prepare(folder, net, images, epochs, *, schedule="synchronous", recipe=None,
     return folder
 
 
+def named_folder(folder):
+    """`folder` as a Path; ValueError for what is none."""
+    if not isinstance(folder, str | os.PathLike) or not str(folder):
+        raise ValueError(f"folder is {folder!r}; it is the path of a folder")
+    return Path(folder)
+
+
 def load(folder):
     """The Job in a folder. Raises ValueError if there is none."""
     path = Path(folder) / "job.pt"
     if not path.exists():
         raise ValueError(f"{folder} holds no job: llcourse.distributed.prepare(folder, net, images, epochs) writes one")
-    job = torch.load(path, mmap=True, weights_only=False)
-    return job
+    return torch.load(path, mmap=True, weights_only=False)  # code, see `prepare`
 
 
 def _refuse(run, free):
     net = run.net
+    if run.device.type != "cpu":
+        raise ValueError(f"workers compute on CPUs, and these images are on {run.device}: load them there")
     if any(net.wiring.carried) or [set(s) - {-1} for s in net.wiring.cells] != [
             set(s) - {-1} for s in chain(net.K).cells] or any(len(read) > 1 for read in net.wiring.heads):
         raise ValueError("workers stand in a chain: each module reads the one below, and the image if it likes; this "

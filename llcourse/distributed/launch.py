@@ -16,7 +16,7 @@ from ..arguments import whole
 from ..history import History
 from ..steps import channels_last
 from . import failures, saving
-from .job import load, prepare
+from .job import load, named_folder, prepare
 from .report import Report
 
 
@@ -43,7 +43,8 @@ def launch(net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, 
     with ExitStack() as stack:
         if folder is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="llcourse-"))
-        stack.enter_context(locked(Path(folder)))
+        folder = named_folder(folder)
+        stack.enter_context(locked(folder))
         folder = prepare(folder, net, images, epochs, schedule=schedule, recipe=recipe, seed=seed, ahead=ahead,
                          save_every=save_every, threads=threads, timeout=timeout)
         start(folder, net.K, restarts)

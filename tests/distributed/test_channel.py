@@ -38,7 +38,7 @@ def ends():
         time.sleep(0.001)
     for group in groups.values():
         group.shutdown()
-    del closing, group, device
+    del closing, group
     made.clear()
     groups.clear()
     gc.collect()  # an end and its reader know each other
