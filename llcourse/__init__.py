@@ -19,8 +19,8 @@ if "OMP_WAIT_POLICY" not in os.environ:
 
 __version__ = "0.1.0"
 
-_MODULES = ("borders", "context", "cost", "course", "data", "groups", "heads", "measure", "networks", "objectives",
-            "panels", "plots", "reach", "reproduce", "schedules", "sequences", "timeline", "wiring")
+_MODULES = ("borders", "context", "cost", "course", "data", "distributed", "groups", "heads", "measure", "networks",
+            "objectives", "panels", "plots", "reach", "reproduce", "schedules", "sequences", "timeline", "wiring")
 _NAMES = {"LocalNetwork": "local", "Recipe": "recipe", "History": "history", "Run": "training", "train": "training",
           "recalibrate": "recalibration", "generate": "sequences", "front": "fronts",
           "NonFiniteLoss": "epoch", "table": "tables"}

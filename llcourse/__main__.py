@@ -9,6 +9,7 @@ COMMANDS = {  # name: (module with configure(parser) and main(args) -> exit stat
     "data": ("llcourse.data.command", "fetch a set of images and say what is there"),
     "run": ("llcourse.course.run", "execute chapters without a browser; record their claims over seeds"),
     "bench": ("llcourse.bench", "time a training step of each method beside plain backprop"),
+    "worker": ("llcourse.distributed.worker", "train one module of a job, as torchrun starts it"),
     "reproduce": ("llcourse.reproduce.command", "train a suite at paper scale and record the results"),
 }
 

@@ -18,7 +18,7 @@ def epoch(run, bar, stop):
 
     bar: a progress bar, moved on at every step.   stop: called after each; raises if the run shall end.
     """
-    began, (number, phase, done, trained) = time.perf_counter(), _phase(run)
+    began, (number, phase, done, trained) = time.perf_counter(), phase_at(run.phases, len(run.history.rows))
     net, recipe, batches, values = run.net, run.recipe, run.steps_per_epoch, []
     wake(run, phase.frozen)
     if done == 0:
@@ -66,10 +66,11 @@ def resting(net):
             and (own := [*module.parameters()]) and not any(p.requires_grad for p in own)]
 
 
-def _phase(run):
-    """Number of the next epoch's phase, the phase, how many of its epochs are done, the losses trained by its end."""
-    done, trained = len(run.history.rows), set()
-    for number, phase in enumerate(run.phases):
+def phase_at(phases, done):
+    """After `done` epochs: number of the next one's phase, the phase, how many of its epochs are done, the losses
+    trained by its end."""
+    trained = set()
+    for number, phase in enumerate(phases):
         trained.update(phase.losses)
         if done < phase.epochs:
             return number, phase, done, trained
@@ -83,12 +84,20 @@ def _next(images, batches):
 
 
 def _check_finite(run, values, first):
-    every = torch.stack([value for step in values for value in step.values()] or [torch.zeros(())])
-    if every.isfinite().all():
+    if (found := nonfinite(values, first)) is None:
         return
-    step, i, value = next((n, i, value.item()) for n, step in enumerate(values, first)
-                          for i, value in step.items() if not value.isfinite())
+    step, i, value = found
     raise NonFiniteLoss(
         f"the loss of module {i + 1} is {value} at step {step} of epoch {len(run.history.rows) + 1}. "
         "The network is back where that epoch began. A lower learning rate or a longer warm-up mends "
         f"most such runs: recipe=Recipe(lr={run.recipe.lr / 4:g})")
+
+
+def nonfinite(values, first):
+    """(step, loss, value) of the first that is infinite or NaN in a list of {loss: scalar}, steps counted from `first`;
+    None if all are finite."""
+    every = torch.stack([value for step in values for value in step.values()] or [torch.zeros(())])
+    if every.isfinite().all():
+        return None
+    return next((n, i, value.item()) for n, step in enumerate(values, first)
+                for i, value in step.items() if not value.isfinite())

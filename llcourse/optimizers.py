@@ -28,15 +28,15 @@ def adamw(groups, recipe, device):
 OPTIMIZERS = {"sgd": sgd, "adamw": adamw}
 
 
-def make(net, recipe):
-    """An optimizer of `net`, a LocalNetwork, with a parameter group a cell: each has a learning rate of its own."""
+def make(cells, recipe, device):
+    """An optimizer of these cells with a parameter group each: each has a learning rate of its own."""
     known, groups = set(), []
-    for cell in net.cells:
+    for cell in cells:
         own = [p for p in dict.fromkeys(cell.parameters()) if p not in known]  # a head may serve two cells
         known.update(own)
         groups.append({"params": own})
-    optimizer, state = OPTIMIZERS[recipe.optimizer](groups, recipe, next(net.parameters()).device)
-    for p in net.parameters():
+    optimizer, state = OPTIMIZERS[recipe.optimizer](groups, recipe, device)
+    for p in known:
         optimizer.state[p].update(state(p))
     return optimizer
 

@@ -28,7 +28,7 @@ class EagerStep:
     def __init__(self, net, recipe):
         self.net = net
         self.device = next(net.parameters()).device
-        self.optimizer = optimizers.make(net, recipe)
+        self.optimizer = optimizers.make(net.cells, recipe, self.device)
 
     def __call__(self, x, y, lrs, losses):
         """One step on the batch (x, y): lrs, a learning rate a cell; returns the losses of `net.backward`."""

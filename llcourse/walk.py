@@ -89,10 +89,14 @@ class TrainingWalk(Walk):
         self.outputs[j] = Sample(graph.output, image, y, given)
         if step.sends is not None:
             self.graphs[j] = graph
+        self.hand_on(j, self.outputs[j])
+
+    def hand_on(self, j, sample):
+        """A border above cell j that holds batches gets this one; all others are crossed when somebody reads."""
         border = self.net.borders[j]
         if border is not None and border.holds:
-            with untouched(f"border {j + 1}", graph.output, image, y, *given.values()):
-                border.put(self.outputs[j])
+            with untouched(f"border {j + 1}", sample.h, sample.image, sample.y, *sample.context.values()):
+                border.put(sample)
 
     def sample(self, s):
         """The Sample that a reader of s gets, None if there is none for it."""

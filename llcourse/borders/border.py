@@ -40,6 +40,11 @@ class Border(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} holds batches and needs a take()")
 
     @property
+    def sends(self):
+        """The Codec whose messages go to a reader in another process; None where features do."""
+        return None
+
+    @property
     def at_hand(self):
         """The border that does to a batch at hand what this one does, and holds none; None if that is nothing."""
         return None if self.holds else self

@@ -15,6 +15,10 @@ class Codec(Border):
 
     fields = ("features",)
 
+    @property
+    def sends(self):
+        return self
+
     def encode(self, h):
         """Features as a message, a tuple of tensors. In train mode a codec that learns does so here."""
         return (h,)
@@ -25,6 +29,11 @@ class Codec(Border):
 
     def forward(self, h):
         return self.decode(self.encode(h), h.dtype)
+
+    def encoded_elsewhere(self, shape=None):
+        """Another process encodes a batch. shape: of its features, where their message comes here to be decoded; None
+        where it does not come by. A codec that draws random numbers draws those of that batch here too, so that what
+        K processes draw is what one would."""
 
 
 def channel(dims):

@@ -69,6 +69,17 @@ class VectorQuantizer(Codec):
         pixels = lookup(indices.view(-1, groups), codebook.to(dtype))
         return pixels.view(n, *map_, groups * D).movedim(-1, channel(2 + len(map_)))
 
+    def encoded_elsewhere(self, shape=None):
+        if shape is not None:
+            self._map = tuple(shape[2:])
+            return
+        learns = self.revive > 0 and self._seen % self.every == 0
+        for _ in range((self.codebook is None) + learns):
+            torch.randint(2, (self.Kc,))
+        if self.codebook is None:
+            self.codebook = torch.empty(0)  # drawn, there
+        self._seen += 1
+
     def message_bytes(self, shape, batch=1):
         return batch * self._packed(shape) + 4 * shape[channel(1 + len(shape)) - 1] * self.Kc
 

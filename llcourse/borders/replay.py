@@ -41,6 +41,10 @@ class ReplayBuffer(Border):
         self._dtype, self._cells = None, ()  # of the features; the cells whose inputs are kept
 
     @property
+    def sends(self):
+        return self.codec
+
+    @property
     def at_hand(self):
         return None if type(self.codec) is Codec else self.codec
 
@@ -49,12 +53,17 @@ class ReplayBuffer(Border):
 
     def put(self, sample):
         with torch.no_grad():
+            self.keep(self.codec.encode(sample.h), sample, sample.h.dtype)
+
+    def keep(self, message, sample, dtype):
+        """`put`, for who has the sample's features, of this dtype, as a message of the codec."""
+        with torch.no_grad():
             self._cells = tuple(sorted(sample.context))[:self.context]
-            batch = (*self.codec.encode(sample.h), sample.y, *([sample.image] if self.images else []),
+            batch = (*message, sample.y, *([sample.image] if self.images else []),
                      *(sample.context[c] for c in self._cells))
         if not self.slots.written:
             self._fits(batch)
-        slot, self._dtype = self.slots.write(), sample.h.dtype
+        slot, self._dtype = self.slots.write(), dtype
         for field, tensor in zip(self._fields, batch):
             name = f"{field}{slot}"
             there = self._buffers[name]

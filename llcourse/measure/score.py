@@ -7,12 +7,13 @@ from ..objectives import predicting
 
 
 @torch.no_grad()
-def score(net, data, heads=None):
+def score(net, data, heads=None, predict=None):
     """The data's score (of images test accuracy in percent, of a text bits per byte) of every head, from one pass: a
     list, one a head.
 
     heads: indices to measure (default: those that are trained); the others are None, and so are heads whose
-    outputs are no logits (objectives.Contrast).
+    outputs are no logits (objectives.Contrast).   predict: a function (x, heads) -> {head: logits}, where part of the
+    network is elsewhere (default: net.logits).
     """
     modes = {module: module.training for module in net.modules()}
     heads = net.losses if heads is None else several("heads", heads)
@@ -22,7 +23,7 @@ def score(net, data, heads=None):
         net.eval()
         for x, y in data.test_batches():
             seen += y.numel()
-            for i, logits in net.logits(x, heads).items():
+            for i, logits in (predict or net.logits)(x, heads).items():
                 total[i] = total[i] + data.score(logits, y).sum()
     finally:
         for module, mode in modes.items():

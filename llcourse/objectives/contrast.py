@@ -21,7 +21,7 @@ class Contrast(nn.Module):
     0.3133
     """
 
-    outputs, predicts = 128, False
+    outputs, predicts, reads_image = 128, False, False
 
     def __init__(self, temperature=0.07):
         super().__init__()

@@ -13,6 +13,8 @@ class CrossEntropy(nn.Module):
     label_smoothing: 0 to 1 (Szegedy et al. 2016, section 7).   weight: one number a class, (classes,), or None.
     """
 
+    reads_image = False  # nor does it travel to a worker of its own
+
     def __init__(self, label_smoothing=0.0, weight=None):
         super().__init__()
         self.label_smoothing = number("label_smoothing", label_smoothing, most=1)

@@ -46,6 +46,7 @@ class Weighted(nn.Module):
         super().__init__()
         self.weights, self.terms = tuple(number("a weight", weight) for weight in weights), nn.ModuleList(terms)
         self.predicts = all(getattr(term, "predicts", True) for term in terms)
+        self.reads_image = any(getattr(term, "reads_image", True) for term in terms)
         if outputs := [term.outputs for term in terms if hasattr(term, "outputs")]:
             self.outputs = outputs[0]
 

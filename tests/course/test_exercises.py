@@ -21,7 +21,7 @@ from llcourse.course.solutions.ch05 import design, message_bytes
 from llcourse.course.solutions.ch07 import front, idle
 from llcourse.course.solutions.ch09 import pays_off, weights
 from llcourse.course.solutions.ch10 import cells, owners
-from tests.course.wrong_answers import ch08
+from tests.course.wrong_answers import ch08, ch11
 from tests.course.wrong_answers.ch00 import right
 from tests.course.wrong_answers.ch02 import phase
 from tests.course.wrong_answers.ch03 import step
@@ -177,6 +177,7 @@ OTHERWISE = [("0.1", 2), ("0.1", torch.tensor(2)), ("0.1", np.array([2])), ("0.1
              ("10.4", pick()), ("10.4", lambda *given: np.array(pair) if (pair := cells(*given)) else None),
              ("10.4", lambda *given: torch.tensor(cells(*given)) if cells(*given) else None)]
 OTHERWISE += [(id, answer) for id, answers in ch08.RIGHT.items() for answer in answers]
+OTHERWISE += ch11.RIGHT
 
 
 @pytest.mark.parametrize("id, answer", OTHERWISE)

@@ -1,6 +1,7 @@
 """What is attacked: public calls, each with arguments that are right and a word on what a right result is."""
 
 import math
+import tempfile
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ from llcourse import (
 from llcourse import networks as nets
 from llcourse.course.claims import claim
 from llcourse.data import BITS, Images, Source, Text, text
+from llcourse.distributed import job, prepare
 from llcourse.fronts import front
 from llcourse.local import LocalNetwork
 from llcourse.tables import Table
@@ -57,6 +59,11 @@ def network(K=2):
 
 def trained(**given):
     return train(network(), Images(**IMAGES), **given)
+
+
+def prepared(**given):
+    with tempfile.TemporaryDirectory() as folder:
+        return job.load(prepare(folder, network(), Images(**IMAGES), **given))
 
 
 def is_history(history):
@@ -152,6 +159,9 @@ TARGETS = {
         "batch": 8, "lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 5e-4, "warmup": 1.0,
         "warmup_lr": 0.01, "curve": "cosine", "drops": (), "augment": True, "precision": "float32",
         "optimizer": "sgd"}, is_history, 15),
+    "distributed.prepare": Target(prepared, {
+        "epochs": 1, "schedule": "synchronous", "recipe": Recipe(batch=8), "seed": 0, "ahead": 2, "save_every": 3,
+        "threads": 1, "timeout": 9.0}, lambda job: isinstance(job.net, LocalNetwork) and job.ahead >= 1, 15),
     "train asynchronously": Target(lambda slowdown: trained(
         epochs=1, schedule=schedules.Asynchronous(slowdown=slowdown)), {"slowdown": (1, 2)}, is_history, 8),
     "reach.check": Target(reach.check, {"matrix": [[1, 0], [1, 1]]}, is_reach, 60),

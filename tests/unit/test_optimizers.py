@@ -67,7 +67,7 @@ def test_all_state_is_there_before_the_first_step_and_stays_where_it_is(optimize
 def test_a_cell_is_a_group_and_a_shared_head_is_in_one():
     body, head = [nn.Linear(4, 4), nn.Linear(4, 4)], nn.Linear(4, 2)
     net = LocalNetwork(body, [head, head], reach.local(2))
-    groups = optimizers.make(net, Recipe()).param_groups
+    groups = optimizers.make(net.cells, Recipe(), torch.device("cpu")).param_groups
     assert [len(group["params"]) for group in groups] == [4, 2]
     assert {id(p) for group in groups for p in group["params"]} == {id(p) for p in net.parameters()}
 

@@ -1,0 +1,175 @@
+"""A shift: what one worker does from its first batch to its last."""
+
+import time
+from functools import partial
+from types import SimpleNamespace
+
+import torch
+
+from .. import measure, optimizers, routes
+from ..epoch import MODULES, TURNS, nonfinite, phase_at, wake
+from ..objectives import predicting
+from ..steps import channels_last
+from . import saving
+from .share import Glance, Share
+from .wire import END, Message
+
+
+class Shift:
+    """One worker's training.
+
+    job: a Job.   place: a Place with its channels.   meeting: a Meeting.   folder: where its checkpoints lie.
+    """
+
+    def __init__(self, job, place, meeting, folder):
+        self.job, self.place, self.meeting, self.folder = job, place, meeting, folder
+        self.net, self.images, self.recipe, self.log = job.net, job.images, job.recipe, place.log
+        self.resting = job.resting
+        keep(self.net, place)
+        cells = [self.net.cells[i] for i in place.cells]
+        self.optimizer = optimizers.make(cells, self.recipe, self.images.device)
+        self.updates = torch.zeros(len(cells), dtype=torch.long)
+        self.rows, self.at, self.step, self.values = [], 0, 0, []
+        # epochs that are done; steps of the epoch at hand; steps in all; {loss: value} of each of this epoch's
+        self.progress = saving.Progress(folder, place.number)
+
+    def work(self):
+        """Train to the end from where the checkpoint left off."""
+        while len(self.rows) < sum(phase.epochs for phase in self.job.phases):
+            self.rows.append(self.epoch())
+            self.at, self.values = 0, []
+        self.save()
+        self.progress.close()
+
+    def epoch(self):
+        """What is left of an epoch; returns its row, with what this worker knows of it."""
+        job, net, own = self.job, self.net, self.place.number
+        began, (number, phase, done, trained) = time.perf_counter(), phase_at(job.phases, len(self.rows))
+        wake(self, phase.frozen)
+        if done == 0 and self.at == 0:
+            self.updates.zero_()
+        key = job.seed * 1_000_003 + len(self.rows)
+        turns = phase.steps(job.batches, torch.Generator().manual_seed(key + TURNS))
+        if self.place.free:
+            turns = [losses for losses in turns if {own} & set(net.updated_by(losses))]
+        if self.at == 0:
+            torch.manual_seed(key + MODULES)
+        images = self.images.batches(self.recipe.batch, torch.Generator(self.images.device).manual_seed(key),
+                                     augment=self.recipe.augment) if own == 0 else None
+        for n, losses in enumerate(turns):
+            with self.log("load"):
+                x, y = next(images) if images and net.reads_images(losses) else (None, None)
+            if n < self.at:
+                continue
+            self.turn(x, y, losses, phase)
+            self.at = n + 1
+            if job.save_every and self.step % job.save_every == 0:
+                self.save()
+                if not self.place.free:
+                    with self.log("meet"):  # nobody goes on before all have saved: no more than that can be lost
+                        self.meeting.share(f"saved {self.step}", True)
+        self.finish_epoch()
+        wake(self)
+        with self.log("score"):
+            score = self.score(sorted(trained))
+        losses = [[step[i] for step in self.values if i in step] for i in range(len(net.heads))]
+        return {"epoch": len(self.rows) + 1, "phase": number, self.images.score.name: score,
+                "loss": [torch.stack(steps).mean().item() if steps else None for steps in losses],
+                "seconds": time.perf_counter() - began}
+
+    def turn(self, x, y, losses, phase):
+        """One step of the plan, and, where it was this worker's turn, of its optimizer."""
+        began = time.monotonic()
+        self.optimizer.zero_grad(set_to_none=True)
+        share = SimpleNamespace(acted=False, values={})
+        if losses:
+            walk = partial(Share, place=self.place)
+            walks = []
+            self.net.backward(x, y, losses, walk=lambda *given: walks.append(walk(*given)) or walks[0])
+            share = walks[0]
+        if share.acted and (moved := set(self.net.updated_by(losses)) & set(self.place.cells)):
+            with self.log("step"):
+                for group, cell, n in zip(self.optimizer.param_groups, self.place.cells, self.updates.tolist()):
+                    group["lr"] = self.recipe.lr_at(phase.position(cell, n, self.job.batches), phase.epochs)
+                self.optimizer.step()
+                self.updates[[self.place.cells.index(cell) for cell in moved]] += 1
+        if found := nonfinite([share.values], self.at + 1):
+            step, i, value = found
+            raise FloatingPointError(f"the loss of module {i + 1} is {value} at step {step} of epoch "
+                                     f"{len(self.rows) + 1}; a lower learning rate or a longer warm-up mends most "
+                                     f"such runs: recipe=Recipe(lr={self.recipe.lr / 4:g})")
+        self.values.append(share.values)
+        self.step += 1
+        self.log.step = self.progress.done = self.step
+        if self.place.free and phase.slowdown and (slower := phase.slowdown[self.place.number] - 1) > 0:
+            with self.log("slow"):
+                time.sleep(slower * (time.monotonic() - began))
+
+    def finish_epoch(self):
+        """At their own pace workers end an epoch one after the other, from below."""
+        place = self.place
+        if place.free and place.above is not None and self.net.borders[place.number].holds:
+            place.above.put(Message(END))
+        if place.free and place.number and self.net.borders[place.number - 1].holds:
+            while not place.ended:
+                with self.log("wait"):
+                    message = place.below.get()
+                Share(self.net, None, None, place).receive(message)
+            place.ended = False
+
+    def score(self, trained):
+        heads = predicting(self.net.objectives, trained)
+        steps = routes.forward(self.net.wiring, heads) if heads else ()
+        return measure.score(self.net, self.images, [i for i in heads if i in self.place.cells],
+                             lambda x, wanted: Glance(self.net, x, self.place).run(steps).logits)
+
+    def save(self):
+        with self.log("save"):
+            values = {f"values.{i}": torch.stack([step[i] for step in self.values if i in step])
+                      for i in self.place.cells if any(i in step for step in self.values)}
+            there = [[i in step for i in self.place.cells] for step in self.values]
+            saving.save(self.folder, self.place.number, self.step, self.state() | values,
+                        {"rows": self.rows, "at": self.at, "config": self.job.name, "there": there})
+
+    def state(self):
+        state = self.net.state_dict()
+        names = saving.owned(self.net, self.place.number, state)
+        names += [name for name in state if name.startswith("borders.") and name not in names]  # as far as it has them
+        tensors = {f"net.{name}": state[name] for name in names}
+        tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizers.state(self.optimizer).items()}
+        tensors |= {"updates": self.updates, "chance": torch.get_rng_state()}
+        return {name: tensor.detach().clone() for name, tensor in tensors.items()}
+
+    def resume(self, step):
+        """Take up what was saved at this step."""
+        tensors, record = saving.checkpoints.load(saving.file(self.folder, self.place.number, step),
+                                                  self.images.device)
+        if record["config"] != self.job.name:
+            raise saving.checkpoints.CheckpointError(f"{self.folder} holds checkpoints of another job; prepare this "
+                                                     "one in a folder of its own")
+        self.net.load_state_dict({k[4:]: t for k, t in tensors.items() if k.startswith("net.")}, strict=False)
+        for part in parts(self.net, self.place):
+            channels_last(part)
+        for name, tensor in optimizers.state(self.optimizer).items():
+            tensor.copy_(tensors[f"optimizer.{name}"])
+        self.updates.copy_(tensors["updates"])
+        torch.set_rng_state(tensors["chance"].cpu())
+        self.rows, self.at, self.step, self.values = record["rows"], record["at"], step, []
+        left = {i: iter(tensors[f"values.{i}"]) for i in self.place.cells if f"values.{i}" in tensors}
+        for there in record["there"]:
+            self.values.append({i: next(left[i]) for i, one in zip(self.place.cells, there) if one})
+        self.log.step = self.progress.done = step
+
+
+def parts(net, place):
+    """The modules that are this worker's, and all borders, of which each worker has what is its own."""
+    kept = [net.body[place.number], *(net.heads[i] for i in place.cells), *(net.objectives[i] for i in place.cells)]
+    return [*kept, *(border for border in net.borders if border is not None)]
+
+
+def keep(net, place):
+    """Leave the parameters of other workers without memory: their shapes, and whether they are trained, stay."""
+    own = {p for part in parts(net, place) for p in part.parameters()}
+    for p in net.parameters():
+        if p not in own:
+            p.data = p.data.new_zeros(()).expand(p.shape)
