@@ -84,6 +84,12 @@ class Meeting:
         self.store.set(f"{name}/{self.number}", json.dumps(value))
         return [json.loads(self._get(f"{name}/{j}")) for j in range(self.workers)]
 
+    def least(self, name, step):
+        """The least of the steps that the workers have given under this name, each its newest; 0 if one has not."""
+        self.store.set(f"least/{name}/{self.number}", str(step))
+        keys = [f"least/{name}/{j}" for j in range(self.workers)]
+        return min(int(self.store.get(key)) if self.store.check([key]) else 0 for key in keys)
+
     def _get(self, key):
         began = time.monotonic()
         while not self.store.check([key]):

@@ -129,7 +129,7 @@ def start(shift, meeting, attempt):
         if number == 0:
             failures.started(shift.folder, attempt, step, [done for _, done in said])
         meeting.share("resumed", step)
-    shift.progress.done = step
+    shift.came(shift.step)
 
 
 def seen(shift, ends, meeting, began, took):
@@ -142,7 +142,7 @@ def seen(shift, ends, meeting, began, took):
     def told(events):
         return [[kind, step, a + meeting.offset, b + meeting.offset] for kind, step, a, b in events]
 
-    return {"steps": shift.step, "began": began + meeting.offset, "seconds": took, "spent": dict(log.seconds),
+    return {"steps": shift.taken, "began": began + meeting.offset, "seconds": took, "spent": dict(log.seconds),
             "events": told(log.events), "wires": told(log.wires),
             "staleness": slots.mean_staleness if slots is not None and slots.staleness else None,
             "sent": list(shift.place.sent.items()),

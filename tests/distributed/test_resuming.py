@@ -7,7 +7,7 @@ import time
 import pytest
 import torch
 
-from llcourse import Recipe, borders, networks, reach, train
+from llcourse import Recipe, borders, networks, reach, schedules, train
 from llcourse.distributed import collect, prepare, saving
 
 from .crew import crew, figures, fork, run, same
@@ -47,7 +47,7 @@ def test_a_killed_job_goes_on_to_the_same_end(tmp_path, images, case):
     report = collect(folder, split)
     assert figures(report.history) == figures(expected) and same(plain, split)
     assert 0 <= report.lost <= 5
-    assert max(len(saving.steps(folder, j)) for j in range(3)) <= saving.KEPT
+    assert max(len(saving.steps(folder, j)) for j in range(3)) <= 2
 
 
 def test_a_finished_job_is_not_done_again(tmp_path, images):
@@ -63,3 +63,20 @@ def test_another_job_in_the_folder_is_refused(tmp_path, images):
     prepare(tmp_path / "job", network(), images, 1, recipe=RECIPE)
     with pytest.raises(ValueError, match="holds another job"):
         prepare(tmp_path / "job", network(), images, 2, recipe=RECIPE)
+
+
+@pytest.mark.parametrize("slowdown", [(), (1, 1.5, 3)], ids=["alike", "slow ones"])
+def test_at_their_own_pace_they_go_on_in_the_same_epoch(tmp_path, images, slowdown):
+    net = network(lambda: borders.ReplayBuffer(2))
+    settings = {"recipe": RECIPE, "schedule": schedules.Asynchronous(slowdown), "save_every": 4}
+    folder = prepare(tmp_path / "job", net, images, 3, **settings)
+    children = [fork(folder, number, 3) for number in range(3)]
+    while not saving.steps(folder, 2) or saving.steps(folder, 2)[0] < 12:  # 9 batches an epoch
+        time.sleep(0.01)
+    end_all(children, signal.SIGKILL)
+    common = set.intersection(*(set(saving.whole(folder, number)) for number in range(3)))
+    assert common and max(common) >= 12
+    assert run(folder, 3, attempt=1) == [0, 0, 0]
+    report = collect(folder, net)
+    assert [worker["steps"] for worker in report.workers] == [27, *((27, 27) if not slowdown else (18, 9))]
+    assert len(report.history.rows) == 3
