@@ -21,6 +21,7 @@ FILES = (  # a learner's own notebooks may lie beside them
     "07_local_updates_at_scale.ipynb",
     "09_context_supply.ipynb",
     "10_neuron_groups.ipynb",
+    "11_across_machines.ipynb",
 )
 CELL_SECONDS = 600  # a cell that takes longer hangs: a whole chapter has two minutes
 
