@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from llcourse import Recipe, borders, networks, reach, wiring
+from llcourse import Recipe, borders, networks, reach, schedules, wiring
 from llcourse.distributed import prepare
 from llcourse.distributed.job import load
 
@@ -94,6 +94,28 @@ def test_a_module_that_draws_random_numbers(tmp_path, images):
     assert run(folder, 2) == [1, 1]
     own = [failure for failure in failures(folder) if failure["by"] is None]
     assert [failure["worker"] for failure in own] == [2] and "module 2 draws random numbers" in own[0]["cause"]
+
+
+class Noisy(borders.Border):
+    def forward(self, h):
+        return h + torch.randn_like(h)
+
+
+def test_a_border_that_draws_random_numbers(tmp_path, images):
+    net = network()
+    net.borders = [Noisy()]
+    folder = prepare(tmp_path / "job", net, images, 1, recipe=RECIPE)
+    assert run(folder, 2) == [1, 1]
+    assert any("border 1 draws random numbers" in failure["cause"] for failure in failures(folder))
+
+
+def test_a_codec_that_draws_where_turns_are_missed(tmp_path, images):
+    net = network()
+    net.borders = [borders.ReplayBuffer(1, reuse=1, codec=borders.VectorQuantizer(4, 2))]
+    schedule = schedules.Asynchronous((3, 1), "cyclic")
+    folder = prepare(tmp_path / "job", net, images, 1, recipe=RECIPE, schedule=schedule, timeout=2)
+    assert run(folder, 2) == [1, 1]
+    assert any("module 2 misses a turn" in failure["cause"] for failure in failures(folder))
 
 
 def test_at_its_own_pace_it_may(tmp_path, images):

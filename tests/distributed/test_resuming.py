@@ -13,7 +13,15 @@ from llcourse.distributed import collect, prepare, saving
 from .crew import crew, figures, fork, run, same
 
 RECIPE = Recipe(batch=8, lr=0.05)
-CODES = lambda: borders.ReplayBuffer(2, codec=borders.VectorQuantizer(8, 2))  # noqa: E731
+
+
+def codes():
+    """Codes of which many are drawn anew at every batch."""
+    return borders.VectorQuantizer(8, 2, revive=0.9)
+
+
+def kept_codes():
+    return borders.ReplayBuffer(2, codec=codes())
 
 
 def network(between=None, R=None):
@@ -30,8 +38,8 @@ def end_all(children, how):
     return [os.waitpid(child, 0) for child in children]
 
 
-CASES = {"local": (None, None), "backprop": (None, reach.backprop(3)), "codes": (CODES, None),
-         "codes at hand": (lambda: borders.VectorQuantizer(8, 2), None)}
+CASES = {"local": (None, None), "backprop": (None, reach.backprop(3)), "codes": (kept_codes, None),
+         "codes at hand": (codes, None)}
 
 
 @pytest.mark.parametrize("case", CASES)
