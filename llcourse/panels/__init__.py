@@ -7,8 +7,10 @@ from .heads import heads
 from .messages import messages
 from .panel import Panel
 from .pipeline import pipeline
+from .queues import queues
 from .reach import reach
 from .ticks import ticks
 from .timeline import timeline
 
-__all__ = ["Panel", "context", "cuts", "groups", "heads", "messages", "pipeline", "reach", "ticks", "timeline"]
+__all__ = ["Panel", "context", "cuts", "groups", "heads", "messages", "pipeline", "queues", "reach", "ticks",
+           "timeline"]
