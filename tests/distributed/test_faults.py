@@ -16,7 +16,7 @@ from .crew import fork
 from .failing import Failing
 
 RECIPE = Recipe(batch=8, lr=0.05)  # 9 steps an epoch
-TIMEOUT = 2.0  # seconds until a worker that hangs counts as lost
+TIMEOUT = 3.0  # seconds until a worker that hangs counts as lost
 BOUND = 30  # seconds until all have ended, imports and a machine at work with other things included
 
 
