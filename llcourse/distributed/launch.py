@@ -60,7 +60,8 @@ def start(folder, workers, restarts=0):
                "--rdzv-conf=store_type=file", "--local-addr=127.0.0.1", "--monitor-interval=0.1",
                f"--log-dir={folder / 'torchrun'}", "-m", "llcourse", "worker", str(folder)]
     package = str(Path(__file__).parents[2])  # workers import the llcourse that this is, wherever they are started
-    here = {"LLCOURSE_ALONE": "1", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",  # that store listens to every network
+    here = {"LLCOURSE_ALONE": "1", "LLCOURSE_LAUNCHER": str(os.getpid()),
+            "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",  # that store listens to every network
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
             "PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))}
     with open(folder / "torchrun.log", "w") as log:

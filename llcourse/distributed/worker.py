@@ -6,6 +6,7 @@ import socket
 import sys
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -41,7 +42,8 @@ def main(args):
         return 0
     except BaseException as error:
         failed = failure(error, identity, log, began, Path(args.folder))
-        failures.note(args.folder, failed)
+        with suppress(OSError):  # a full disk, which may be the failure
+            failures.note(args.folder, failed)
         print(f"worker {failed['worker']} on {failed['host']}, step {failed['step']}: {failed['cause']}",
               file=sys.stderr, flush=True)
         os._exit(1)  # threads may wait within a send or a receive that nobody will ever answer
