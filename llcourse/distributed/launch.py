@@ -8,11 +8,13 @@ import sys
 import tempfile
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 from filelock import FileLock, Timeout
 
 from .. import checkpoint as checkpoints
 from ..arguments import whole
+from ..epoch import wake
 from ..history import History
 from ..steps import channels_last
 from . import failures, saving
@@ -110,6 +112,7 @@ def collect(folder, net):
         rows.append(record["rows"])
     net.load_state_dict(state | trained)
     channels_last(net)
+    wake(SimpleNamespace(net=net, resting=job.resting))
     history = History(merged(rows, job.images.score.name), job.images.standin, job.images.score.name)
     report = Report.of(folder, job, history, net)
     report.save(folder / "report.json")

@@ -1,8 +1,6 @@
 """A shift: what one worker does from its first batch to its last."""
 
 import time
-from functools import partial
-from types import SimpleNamespace
 
 import torch
 
@@ -88,12 +86,9 @@ class Shift:
         """One step of the plan, and, where it was this worker's turn, of its optimizer."""
         began = time.monotonic()
         self.optimizer.zero_grad(set_to_none=True)
-        share = SimpleNamespace(acted=False, values={})
+        share = Share(self.net, x, y, self.place)
         if losses:
-            walk = partial(Share, place=self.place)
-            walks = []
-            self.net.backward(x, y, losses, walk=lambda *given: walks.append(walk(*given)) or walks[0])
-            share = walks[0]
+            self.net.backward(x, y, losses, walk=lambda *_: share)
         if share.acted and (moved := set(self.net.updated_by(losses)) & set(self.place.cells)):
             with self.log("step"):
                 for group, cell, n in zip(self.optimizer.param_groups, self.place.cells, self.updates.tolist()):

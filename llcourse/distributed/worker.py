@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
+from ..memory import process_peak
 from ..routes import Pull
 from . import failures, saving, traffic
 from .channel import Broken, Inbox, Outbox, connect
@@ -148,7 +149,7 @@ def seen(shift, ends, meeting, began, took):
             "events": told(log.events), "wires": told(log.wires),
             "staleness": slots.mean_staleness if slots is not None and slots.staleness else None,
             "sent": list(shift.place.sent.items()),
-            "bytes_sent": counted[0], "bytes_received": counted[1],
+            "bytes_sent": counted[0], "bytes_received": counted[1], "memory": process_peak("cpu"),
             "overwritten": sum(end.overwritten for end in sent),
             "queues": {name: list(end.lengths) for name in ("below", "above", "sums", "thence")
                        if (end := getattr(shift.place, name)) is not None}}
