@@ -21,7 +21,7 @@ help:
 	@echo "make run [CHAPTER=03]  execute one chapter, or all, without a browser (results in executed/)"
 	@echo "make test              ruff and every test: unit, property, guards, all chapters with their outputs compared"
 	@echo "make test-fast         the same without the chapters, under 2 minutes"
-	@echo "make attack            public calls with arguments of any type, ten minutes long (or MINUTES=1)"
+	@echo "make attack            public calls with arguments of any type, ten minutes long (or MINUTES=1); workers killed"
 	@echo "make install           only set up .venv   (PYTHON=/path/to/python3 chooses the interpreter)"
 	@echo "make clean             remove executed chapters and caches; keeps .venv and data/"
 
@@ -65,7 +65,7 @@ test-fast: install
 	$(PYTEST) tests
 
 attack: install
-	LLCOURSE_ATTACK=$$((60 * $(MINUTES))) $(PYTEST) --dist load tests/faults
+	LLCOURSE_ATTACK=$$((60 * $(MINUTES))) $(PYTEST) --dist load tests/faults tests/distributed/test_launch.py
 
 clean:
 	rm -rf executed build .pytest_cache .ruff_cache .hypothesis

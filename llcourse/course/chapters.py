@@ -22,6 +22,7 @@ FILES = (  # a learner's own notebooks may lie beside them
     "08_language_models.ipynb",
     "09_context_supply.ipynb",
     "10_neuron_groups.ipynb",
+    "11_across_machines.ipynb",
 )
 CELL_SECONDS = 600  # a cell that takes longer hangs: a whole chapter has two minutes
 

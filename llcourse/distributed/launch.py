@@ -8,11 +8,13 @@ import sys
 import tempfile
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 from filelock import FileLock, Timeout
 
 from .. import checkpoint as checkpoints
 from ..arguments import whole
+from ..epoch import wake
 from ..history import History
 from ..steps import channels_last
 from . import failures, saving
@@ -60,7 +62,8 @@ def start(folder, workers, restarts=0):
                "--rdzv-conf=store_type=file", "--local-addr=127.0.0.1", "--monitor-interval=0.1",
                f"--log-dir={folder / 'torchrun'}", "-m", "llcourse", "worker", str(folder)]
     package = str(Path(__file__).parents[2])  # workers import the llcourse that this is, wherever they are started
-    here = {"LLCOURSE_ALONE": "1", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",  # that store listens to every network
+    here = {"LLCOURSE_ALONE": "1", "LLCOURSE_LAUNCHER": str(os.getpid()),
+            "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",  # that store listens to every network
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
             "PYTHONPATH": os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))}
     with open(folder / "torchrun.log", "w") as log:
@@ -109,6 +112,7 @@ def collect(folder, net):
         rows.append(record["rows"])
     net.load_state_dict(state | trained)
     channels_last(net)
+    wake(SimpleNamespace(net=net, resting=job.resting))
     history = History(merged(rows, job.images.score.name), job.images.standin, job.images.score)
     report = Report.of(folder, job, history, net)
     report.save(folder / "report.json")

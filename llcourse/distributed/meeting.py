@@ -61,6 +61,18 @@ def clock():
         return f"{socket.gethostname()} {os.getpid()}"
 
 
+def orphaned(parent):
+    """Whether torchrun, this process's parent, is gone, or who has launched it."""
+    if os.getppid() != parent:
+        return True
+    try:
+        if os.name == "posix":  # elsewhere to ask for a process by signal 0 is to end it
+            os.kill(int(os.environ.get("LLCOURSE_LAUNCHER", parent)), 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
 class Meeting:
     """One worker's view of all: its number from 0, how many there are, and the store."""
 
@@ -83,6 +95,12 @@ class Meeting:
         """What every worker says under this name, in their order; waits until all have."""
         self.store.set(f"{name}/{self.number}", json.dumps(value))
         return [json.loads(self._get(f"{name}/{j}")) for j in range(self.workers)]
+
+    def least(self, name, step):
+        """The least of the steps that the workers have given under this name, each its newest; 0 if one has not."""
+        self.store.set(f"least/{name}/{self.number}", str(step))
+        keys = [f"least/{name}/{j}" for j in range(self.workers)]
+        return min(int(self.store.get(key)) if self.store.check([key]) else 0 for key in keys)
 
     def _get(self, key):
         began = time.monotonic()
@@ -118,11 +136,13 @@ class Meeting:
 
     def _pulse(self, store):
         """Say every second that this worker lives, and how far it is; look who has stopped to, or hangs."""
-        host, every = socket.gethostname(), min(1.0, self.timeout / 5)
+        host, parent, every = socket.gethostname(), os.getppid(), min(1.0, self.timeout / 5)
         seen = {j: (None, None, time.monotonic(), time.monotonic()) for j in range(self.workers) if j != self.number}
         beat = 0
         while not self._ended.wait(every if beat else 0):  # the first at once: it says on which host this worker is
             beat += 1
+            if orphaned(parent):
+                os._exit(1)  # nobody would ever end this process
             try:
                 waits = self.log.doing in ("wait", "send", "meet", "end")
                 store.set(f"pulse/{self.number}", json.dumps(

@@ -8,6 +8,7 @@ import torch
 from ..borders import Sample
 from ..cell import tensor_of
 from ..wiring import IMAGE
+from .chance import drawing_nothing, draws
 from .wire import TENSORS, Message
 
 
@@ -17,12 +18,13 @@ def image_travels(net, number):
     return reads or any(getattr(objective, "reads_image", True) for objective in net.objectives[number + 1:])
 
 
-def pack(net, s, sample, image):
+def pack(net, s, sample, image, free=False):
     """The message that the reader of cell s gets; its border encodes or changes the features here, where they are
-    made. image: whether it goes along."""
+    made. image: whether it goes along.   free: whether the border may draw random numbers as it likes."""
     border = net.borders[s]
     keeps = border is not None and border.holds and border.training  # in evaluation it is crossed
-    with torch.no_grad(), nullcontext() if keeps else net.autocast():
+    alone = nullcontext() if free or draws(border) else drawing_nothing(f"border {s + 1}")
+    with torch.no_grad(), alone, nullcontext() if keeps else net.autocast():
         if border is not None and border.sends is not None:
             content = border.sends.encode(sample.h)
         else:

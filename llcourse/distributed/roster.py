@@ -32,10 +32,15 @@ def gathered(store, number, workers, patience):
             if store.check([f"{name}/holds"]):
                 return dist.PrefixStore(name, store), int(store.get(f"{name}/holds"))
         time.sleep(LOOK)
+    raise TimeoutError(f"worker {', '.join(_missing(store, number, workers))} has not come in {patience:g} s: is it "
+                       "started, and does its host reach the others?")
+
+
+def _missing(store, number, workers):
     name = _name(_said(store, "roster"))
-    missing = [str(j + 1) for j in range(workers) if j != number and not store.check([f"{name}/agrees/{j}"])]
-    raise TimeoutError(f"worker {', '.join(missing)} has not come in {patience:g} s: is it started, and does its host "
-                       "reach the others?")
+    never = [j for j in range(workers) if not store.check([f"here/{j}"])]
+    silent = [j for j in range(workers) if j != number and not store.check([f"{name}/agrees/{j}"])]
+    return [str(j + 1) for j in never or silent]
 
 
 def _name(roster):

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from .. import checkpoint as checkpoints
 
-KEPT = 2  # files a worker: the others may not have come as far as the newest when one is lost
-
 
 def owned(net, number, names):
     """Those of `names`, in the network's state, that are this worker's: module, heads, objectives; of the borders a
@@ -49,11 +47,15 @@ def whole(folder, number):
 
 
 def save(folder, number, step, tensors, record):
-    """Write the file of this step, then remove the oldest. Raises NotWritten."""
+    """Write the file of this step. Raises NotWritten."""
     checkpoints.save(file(folder, number, step), tensors, record)
-    older = [other for other in steps(folder, number) if other < step]
-    for other in older[KEPT - 1:]:
-        file(folder, number, other).unlink(missing_ok=True)
+
+
+def forget(folder, number, common):
+    """Remove the files that no restart needs, when all workers have one of step `common` or of a later one."""
+    for step in steps(folder, number):
+        if step < common:
+            file(folder, number, step).unlink(missing_ok=True)
 
 
 def done(folder, number):

@@ -3,7 +3,7 @@
 The plan is that of the whole network, the same in every worker, so each knows what comes when: nothing is announced.
 """
 
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 
 import torch
 
@@ -11,25 +11,19 @@ from ..borders import Sample
 from ..routes import Forget, Forward, Losses, Pull
 from ..walk import TrainingWalk, Walk
 from ..wiring import IMAGE
+from .chance import drawing_nothing, draws
 from .parcel import image_travels, pack, unpack
 from .wire import END, NOTHING, TENSORS, Message
-
-
-@contextmanager
-def drawing_nothing(step):
-    """ValueError if the block draws from torch's generator: of one process that is one stream, of K workers K."""
-    before = torch.get_rng_state()
-    yield
-    if not torch.equal(before, torch.get_rng_state()):
-        part = f"head or objective {step.losses[0] + 1}" if isinstance(step, Losses) else f"module {step.cell + 1}"
-        raise ValueError(f"{part} draws random numbers, as dropout does: one process has one stream of them, workers "
-                         "have one each, and results would differ: leave that out, or train in one process")
 
 
 def called(step):
     """What the log calls a step: a pass that hands a message on without training is a "vjp"."""
     kind = type(step).__name__.lower()
     return "vjp" if isinstance(step, Pull) and not step.trains else kind
+
+
+def part(step):
+    return f"head or objective {step.losses[0] + 1}" if isinstance(step, Losses) else f"module {step.cell + 1}"
 
 
 def parcelled(gradient):
@@ -55,7 +49,7 @@ class Share(TrainingWalk):
             elif isinstance(step, Forget):
                 super().run((step,))
             else:
-                with self.place.log(called(step)), nullcontext() if self.place.free else drawing_nothing(step):
+                with self.place.log(called(step)), nullcontext() if self.place.free else drawing_nothing(part(step)):
                     super().run((step,))
                 if isinstance(step, Forward):
                     self.hand_up()
@@ -69,7 +63,7 @@ class Share(TrainingWalk):
         before it, what is held behind it."""
         for s in (cell - 1, cell):
             border = self.net.borders[s] if s >= 0 and s != self.place.number else None
-            if border is not None and border.sends is not None and border.holds == (s == cell):
+            if draws(border) and border.holds == (s == cell):
                 border.sends.encoded_elsewhere()
 
     def elsewhere(self, step):
@@ -130,13 +124,19 @@ class Share(TrainingWalk):
         """Send the reader what its Forward will ask for."""
         j = self.place.number
         self.acted = j in self.outputs
+        if not (self.acted or self.place.free) and any(map(draws, self.net.borders)):
+            raise ValueError(f"module {j + 1} misses a turn, and the others cannot know which random numbers its codec "
+                             "does not draw: take a codec that draws none, or buffers without a limit of reuse")
         if self.place.above is None or not (self.held(j) or j + 1 in self.running):
             return
         message, like = Message(NOTHING), None
         if self.acted:
             with self.place.log("pack"):
-                message, like = pack(self.net, j, self.outputs[j], image_travels(self.net, j)), self.outputs[j].h
+                message, like = self.packed(j), self.outputs[j].h
         self.place.send(self.place.above, message, "features", like, offers=self.place.free and self.held(j))
+
+    def packed(self, j):
+        return pack(self.net, j, self.outputs[j], image_travels(self.net, j), self.place.free)
 
     def hand_on(self, j, sample):
         pass  # to the border: it is kept where its reader is

@@ -1,8 +1,6 @@
 """A shift: what one worker does from its first batch to its last."""
 
 import time
-from functools import partial
-from types import SimpleNamespace
 
 import torch
 
@@ -29,16 +27,20 @@ class Shift:
         cells = [self.net.cells[i] for i in place.cells]
         self.optimizer = optimizers.make(cells, self.recipe, self.images.device)
         self.updates = torch.zeros(len(cells), dtype=torch.long)
-        self.rows, self.at, self.step, self.values = [], 0, 0, []
-        # epochs that are done; steps of the epoch at hand; steps in all; {loss: value} of each of this epoch's
+        self.rows, self.at, self.step, self.taken, self.values = [], 0, 0, 0, []
+        # epochs that are done; turns of the epoch at hand; steps in all; turns in all; {loss: value} of each of this
+        # epoch's
         self.progress = saving.Progress(folder, place.number)
 
     def work(self):
         """Train to the end from where the checkpoint left off."""
-        while len(self.rows) < sum(phase.epochs for phase in self.job.phases):
+        epochs = sum(phase.epochs for phase in self.job.phases)
+        while len(self.rows) < epochs:
             self.rows.append(self.epoch())
             self.at, self.values = 0, []
-        self.save()
+            if len(self.rows) == epochs:
+                self.came(self.step + 1)  # with the last scores
+                self.save(self.step)
         self.progress.close()
 
     def epoch(self):
@@ -62,9 +64,12 @@ class Shift:
             if n < self.at:
                 continue
             self.turn(x, y, losses, phase)
-            self.at = n + 1
-            if job.save_every and self.step % job.save_every == 0:
-                self.save()
+            self.at, before = n + 1, self.step
+            # a slow worker at its own pace takes fewer turns: it counts the batches that the fastest has taken by then
+            self.came(len(self.rows) * job.batches - (-self.at * job.batches // len(turns)) if self.place.free else
+                      self.step + 1)
+            if job.save_every and self.step // job.save_every > before // job.save_every:
+                self.save(self.step // job.save_every * job.save_every)
                 if not self.place.free:
                     with self.log("meet"):  # nobody goes on before all have saved: no more than that can be lost
                         self.meeting.share(f"saved {self.step}", True)
@@ -81,12 +86,9 @@ class Shift:
         """One step of the plan, and, where it was this worker's turn, of its optimizer."""
         began = time.monotonic()
         self.optimizer.zero_grad(set_to_none=True)
-        share = SimpleNamespace(acted=False, values={})
+        share = Share(self.net, x, y, self.place)
         if losses:
-            walk = partial(Share, place=self.place)
-            walks = []
-            self.net.backward(x, y, losses, walk=lambda *given: walks.append(walk(*given)) or walks[0])
-            share = walks[0]
+            self.net.backward(x, y, losses, walk=lambda *_: share)
         if share.acted and (moved := set(self.net.updated_by(losses)) & set(self.place.cells)):
             with self.log("step"):
                 for group, cell, n in zip(self.optimizer.param_groups, self.place.cells, self.updates.tolist()):
@@ -99,11 +101,13 @@ class Shift:
                                      f"{len(self.rows) + 1}; a lower learning rate or a longer warm-up mends most "
                                      f"such runs: recipe=Recipe(lr={self.recipe.lr / 4:g})")
         self.values.append(share.values)
-        self.step += 1
-        self.log.step = self.progress.done = self.step
+        self.taken += 1
         if self.place.free and phase.slowdown and (slower := phase.slowdown[self.place.number] - 1) > 0:
             with self.log("slow"):
                 time.sleep(slower * (time.monotonic() - began))
+
+    def came(self, step):
+        self.step = self.log.step = self.progress.done = step
 
     def finish_epoch(self):
         """At their own pace workers end an epoch one after the other, from below."""
@@ -123,13 +127,15 @@ class Shift:
         return measure.score(self.net, self.images, [i for i in heads if i in self.place.cells],
                              lambda x, wanted: Glance(self.net, x, self.place).run(steps).logits)
 
-    def save(self):
+    def save(self, step):
         with self.log("save"):
             values = {f"values.{i}": torch.stack([step[i] for step in self.values if i in step])
                       for i in self.place.cells if any(i in step for step in self.values)}
             there = [[i in step for i in self.place.cells] for step in self.values]
-            saving.save(self.folder, self.place.number, self.step, self.state() | values,
-                        {"rows": self.rows, "at": self.at, "config": self.job.name, "there": there})
+            saving.save(self.folder, self.place.number, step, self.state() | values,
+                        {"rows": self.rows, "at": self.at, "step": self.step, "taken": self.taken,
+                         "config": self.job.name, "there": there})
+            saving.forget(self.folder, self.place.number, self.meeting.least("saved", step))
 
     def state(self):
         state = self.net.state_dict()
@@ -154,11 +160,11 @@ class Shift:
             tensor.copy_(tensors[f"optimizer.{name}"])
         self.updates.copy_(tensors["updates"])
         torch.set_rng_state(tensors["chance"].cpu())
-        self.rows, self.at, self.step, self.values = record["rows"], record["at"], step, []
+        self.rows, self.at, self.taken, self.values = record["rows"], record["at"], record["taken"], []
         left = {i: iter(tensors[f"values.{i}"]) for i in self.place.cells if f"values.{i}" in tensors}
         for there in record["there"]:
             self.values.append({i: next(left[i]) for i, one in zip(self.place.cells, there) if one})
-        self.log.step = self.progress.done = step
+        self.came(record["step"])
 
 
 def parts(net, place):

@@ -6,11 +6,13 @@ import socket
 import sys
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
 
+from ..memory import process_peak
 from ..routes import Pull
 from . import failures, saving, traffic
 from .channel import Broken, Inbox, Outbox, connect
@@ -41,7 +43,8 @@ def main(args):
         return 0
     except BaseException as error:
         failed = failure(error, identity, log, began, Path(args.folder))
-        failures.note(args.folder, failed)
+        with suppress(OSError):  # a full disk, which may be the failure
+            failures.note(args.folder, failed)
         print(f"worker {failed['worker']} on {failed['host']}, step {failed['step']}: {failed['cause']}",
               file=sys.stderr, flush=True)
         os._exit(1)  # threads may wait within a send or a receive that nobody will ever answer
@@ -129,7 +132,7 @@ def start(shift, meeting, attempt):
         if number == 0:
             failures.started(shift.folder, attempt, step, [done for _, done in said])
         meeting.share("resumed", step)
-    shift.progress.done = step
+    shift.came(shift.step)
 
 
 def seen(shift, ends, meeting, began, took):
@@ -142,11 +145,11 @@ def seen(shift, ends, meeting, began, took):
     def told(events):
         return [[kind, step, a + meeting.offset, b + meeting.offset] for kind, step, a, b in events]
 
-    return {"steps": shift.step, "began": began + meeting.offset, "seconds": took, "spent": dict(log.seconds),
+    return {"steps": shift.taken, "began": began + meeting.offset, "seconds": took, "spent": dict(log.seconds),
             "events": told(log.events), "wires": told(log.wires),
             "staleness": slots.mean_staleness if slots is not None and slots.staleness else None,
             "sent": list(shift.place.sent.items()),
-            "bytes_sent": counted[0], "bytes_received": counted[1],
+            "bytes_sent": counted[0], "bytes_received": counted[1], "memory": process_peak("cpu"),
             "overwritten": sum(end.overwritten for end in sent),
             "queues": {name: list(end.lengths) for name in ("below", "above", "sums", "thence")
                        if (end := getattr(shift.place, name)) is not None}}

@@ -7,10 +7,11 @@ from .heads import heads
 from .messages import messages
 from .panel import Panel
 from .pipeline import pipeline
+from .queues import queues
 from .reach import reach
 from .readouts import readouts
 from .ticks import ticks
 from .timeline import timeline
 
-__all__ = ["Panel", "context", "cuts", "groups", "heads", "messages", "pipeline", "reach", "readouts",
+__all__ = ["Panel", "context", "cuts", "groups", "heads", "messages", "pipeline", "queues", "reach", "readouts",
            "ticks", "timeline"]

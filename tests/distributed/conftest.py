@@ -63,18 +63,24 @@ def nothing_is_left(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(temporary))
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "inductor"))  # torch makes it on import
     monkeypatch.setattr(tempfile, "tempdir", None)  # asked anew
-    before = set(shared.iterdir() if shared.is_dir() else ()), listening()
+    before = set(shared.iterdir() if shared.is_dir() else ()), listening(), forks()
     yield
     until = time.monotonic() + PATIENCE
     while (left := _left(mark, temporary, shared, *before)) and time.monotonic() < until:
         time.sleep(0.1)
-    for process in marked(mark):
-        process.kill()  # or it would disturb the tests to come
+    for process in (*marked(mark), *(forks() - before[2])):
+        if process.pid != os.getpid():
+            process.kill()  # or it would disturb the tests to come
     assert not left
 
 
-def _left(mark, temporary, shared, files, ports):
+def forks():
+    """Children of this process that live: one that is forked has this one's environment, and no mark."""
+    return {child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE}
+
+
+def _left(mark, temporary, shared, files, ports, children):
     new = {path for path in shared.iterdir() if path not in files} if shared.is_dir() else set()
-    return [f"process {process.pid}: {' '.join(process.cmdline())}" for process in marked(mark)
+    return [f"process {process}" for process in {*marked(mark), *(forks() - children)}
             if process.pid != os.getpid()] + [str(path) for path in temporary.iterdir()] + [
         f"port {port}" for port in listening() - ports] + sorted(map(str, new and {*map(str, new)} - {*held()}))

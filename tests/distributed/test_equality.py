@@ -46,8 +46,7 @@ def assert_same(tmp_path, images, make, epochs=2, **settings):
     assert not torch.equal(before, split.heads[-1][-1].weight)  # it was trained
 
 
-@pytest.mark.parametrize("K", [1, 3, 4])
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method, K", [*((name, 4) for name in METHODS), ("Backprop", 1), ("Chunked, 2 modules", 3)])
 def test_every_method(tmp_path, double, method, K):
     def make():
         net = network(K).double()
@@ -89,9 +88,21 @@ class Last(borders.Border):
         return borders.Sample(self.h, None, self.y)
 
 
+class Turned(borders.Border):
+    """A guest that computes what autocast would in low precision."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("turn", torch.eye(16) / 2 + torch.linspace(-1, 1, 256).view(16, 16))
+
+    def forward(self, h):
+        return h @ self.turn[:h.shape[-1], :h.shape[-1]]
+
+
 BORDERS = {
     "coarse": Coarse, "half": borders.Half, "int8": borders.Int8,
-    "codes": lambda: borders.VectorQuantizer(8, 2), "codes, seldom": lambda: borders.VectorQuantizer(8, 2, every=2),
+    "codes": lambda: borders.VectorQuantizer(8, 2, revive=0.9),
+    "codes, seldom": lambda: borders.VectorQuantizer(8, 2, every=2),
     "replay": lambda: borders.ReplayBuffer(2),
     "replay of codes": lambda: borders.ReplayBuffer(2, codec=borders.VectorQuantizer(8, 2)),
     "replay of bytes": lambda: borders.ReplayBuffer(3, codec=borders.Int8()), "last": Last,
@@ -155,6 +166,12 @@ def test_an_objective_that_reads_the_image(tmp_path, images):
 ], ids=["InfoPro", "contrast", "context E"])
 def test_what_a_cut_may_have(tmp_path, images, made):
     assert_same(tmp_path, images, lambda: network(3, **made))
+
+
+@pytest.mark.parametrize("between", [Turned, BORDERS["codes"], BORDERS["replay of bytes"]],
+                         ids=["turned", "codes", "replay of bytes"])
+def test_borders_in_low_precision(tmp_path, images, between):
+    assert_same(tmp_path, images, lambda: network(3, between), recipe=Recipe(batch=24, precision="bfloat16"))
 
 
 @pytest.mark.parametrize("settings", [

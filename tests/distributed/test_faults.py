@@ -3,20 +3,23 @@
 import os
 import signal
 import socket
+import subprocess
 import time
 
 import psutil
 import pytest
 import torch
 
-from llcourse import Recipe, networks
-from llcourse.distributed import failures, prepare
+from llcourse import Recipe, borders, distributed, networks, schedules, train
+from llcourse.data import Images
+from llcourse.distributed import collect, failures, prepare, saving
+from llcourse.distributed.launch import locked
 
-from .crew import fork
+from .crew import figures, fork, run, same
 from .failing import Failing
 
 RECIPE = Recipe(batch=8, lr=0.05)  # 9 steps an epoch
-TIMEOUT = 2.0  # seconds until a worker that hangs counts as lost
+TIMEOUT = 3.0  # seconds until a worker that hangs counts as lost
 BOUND = 30  # seconds until all have ended, imports and a machine at work with other things included
 
 
@@ -69,3 +72,65 @@ def test_a_fault_is_named_with_worker_host_step_and_cause(what, status, cause, i
     failure, = failures.found(folder)
     assert (failure["worker"], failure["host"], failure["step"]) == (2, socket.gethostname(), 3)
     assert failure["cause"].startswith(cause)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    folder = tmp_path / "small"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", folder], capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk_at_a_checkpoint_is_named_and_the_run_goes_on_when_there_is_room(images, small_disk, fates):
+    torch.manual_seed(0)
+    net = networks.resnet(8, width=16, classes=4, shape=(3, 16, 16)).cut(3, "linear")
+    folder = prepare(small_disk / "job", net, images, 1, recipe=RECIPE, save_every=4, timeout=TIMEOUT)
+    free = os.statvfs(small_disk)
+    (small_disk / "fill").write_bytes(bytes(free.f_bavail * free.f_bsize - 300_000))
+    assert fates(folder) == [1, 1, 1]
+    failure, = failures.found(folder)
+    assert (failure["worker"], failure["step"]) == (3, 4) and "cannot be written" in failure["cause"]
+    assert "make room" in failure["cause"] and not [path for path in folder.iterdir() if ".part" in path.name]
+    (small_disk / "fill").unlink()
+    assert run(folder, 3, attempt=1) == [0, 0, 0]
+    torch.manual_seed(0)
+    plain = networks.resnet(8, width=16, classes=4, shape=(3, 16, 16)).cut(3, "linear")
+    expected = train(plain, images, 1, recipe=RECIPE)
+    assert figures(collect(folder, net).history) == figures(expected) and same(net, plain)
+
+
+def test_two_launches_do_not_meet_in_a_folder(images, tmp_path, monkeypatch):
+    folder, before = tmp_path / "job", network()
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("a second torchrun is started"))
+    with locked(folder):
+        prepare(folder, network(), images, 1, recipe=RECIPE)
+        written = (folder / "job.pt").stat()
+        net = network()
+        with pytest.raises(ValueError, match="another launch is at work in .*job: wait for its end, or name another"):
+            distributed.launch(net, images, 1, recipe=RECIPE, folder=folder)
+    assert same(net, before) and (folder / "job.pt").stat() == written
+
+
+def test_while_a_worker_is_away_the_others_train_on_what_they_have(images, tmp_path, fates):
+    many = Images("many", images.train_x.repeat(40, 1, 1, 1), images.train_y.repeat(40), images.test_x, images.test_y,
+                  "abcd", images.source, [0.5] * 3, [0.2] * 3)
+    net = network()
+    net.borders = [borders.ReplayBuffer(3), borders.ReplayBuffer(3)]
+    folder = prepare(tmp_path / "job", net, many, 1, recipe=RECIPE, schedule=schedules.Asynchronous(), timeout=30)
+    children = [fork(folder, number, 3) for number in range(3)]
+    while (saving.done(folder, 1) or 0) < 20:
+        time.sleep(0.01)
+    os.kill(children[1], signal.SIGSTOP)
+    away = time.monotonic()
+    time.sleep(1)
+    back = time.monotonic()
+    os.kill(children[1], signal.SIGCONT)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
+    report = collect(folder, net)
+    acts = [[start for kind, _, start, _ in worker["events"] if kind == "step" and away + 0.1 < start < back]
+            for worker in report.workers]
+    assert not acts[1] and len(acts[0]) > 20 and len(acts[2]) > 20
+    assert len({worker["steps"] for worker in report.workers}) == 1

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from llcourse import Recipe, borders, networks, objectives, plots, reach, train
-from llcourse.distributed import meeting
+from llcourse.distributed import meeting, traffic
 
 from .crew import crew
 
@@ -40,6 +40,17 @@ def test_bytes_at_the_sockets_are_those_of_the_shapes(tmp_path, images, case):
         assert worker["bytes_sent"] == pytest.approx(worker["bytes_predicted"], rel=0.02)
     received = [worker["bytes_received"] for worker in report.workers]
     assert sum(received) == pytest.approx(sum(worker["bytes_predicted"] for worker in report.workers), rel=0.02)
+
+
+def test_predicted_bytes_are_counted_by_hand():
+    net = network(R=reach.local(3), objective=INFOPRO)  # 4 x 16 x 16, 8 x 8 x 8, then 16 x 4 x 4
+    sent = [[["features", 10, 4], 3], [["scored", 7, 4], 2], [["gradient", 10, 2], 5]]
+    up, image = 4 * 4 * 16 * 16, 4 * 3 * 16 * 16
+    first, second = (traffic.predicted(net, number, (3, 16, 16), sent) for number in range(2))
+    assert first == 3 * 10 * (up + 8 + image) + 2 * 7 * up
+    assert second == 3 * 10 * (up // 2 + 8) + 2 * 7 * up // 2 + 5 * 10 * 2 * up // 4
+    net.borders = [borders.Int8()]
+    assert traffic.predicted(net, 0, (3, 16, 16), sent[1:2]) == 2 * (7 * up // 4 + 8 * 4)
 
 
 def test_low_precision_halves_them(tmp_path, images):

@@ -1,9 +1,11 @@
 """What is attacked: public calls, each with arguments that are right and a word on what a right result is."""
 
 import math
+import sys
 import tempfile
 from collections.abc import Callable
 from typing import NamedTuple
+from unittest.mock import patch
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -27,7 +29,7 @@ from llcourse import (
 from llcourse import networks as nets
 from llcourse.course.claims import claim
 from llcourse.data import BITS, Images, Source, Text, text
-from llcourse.distributed import job, prepare
+from llcourse.distributed import WorkerError, job, launch, prepare
 from llcourse.fronts import front
 from llcourse.local import LocalNetwork
 from llcourse.tables import Table
@@ -64,6 +66,14 @@ def trained(**given):
 def prepared(**given):
     with tempfile.TemporaryDirectory() as folder:
         return job.load(prepare(folder, network(), Images(**IMAGES), **given))
+
+
+def launched(**given):
+    """All of a launch but its processes."""
+    started, module = [], sys.modules[WorkerError.__module__]
+    with patch.object(module, "start", lambda *call: started.append(call)), patch.object(
+            module, "collect", lambda folder, net: started[0][1:] == (net.K, given["restarts"])):
+        return launch(network(), Images(**IMAGES), 1, **given)
 
 
 def is_history(history):
@@ -162,6 +172,7 @@ TARGETS = {
     "distributed.prepare": Target(prepared, {
         "epochs": 1, "schedule": "synchronous", "recipe": Recipe(batch=8), "seed": 0, "ahead": 2, "save_every": 3,
         "threads": 1, "timeout": 9.0}, lambda job: isinstance(job.net, LocalNetwork) and job.ahead >= 1, 15),
+    "distributed.launch": Target(launched, {"restarts": 2, "timeout": 9.0}, bool, 15),
     "train asynchronously": Target(lambda slowdown: trained(
         epochs=1, schedule=schedules.Asynchronous(slowdown=slowdown)), {"slowdown": (1, 2)}, is_history, 8),
     "reach.check": Target(reach.check, {"matrix": [[1, 0], [1, 1]]}, is_reach, 60),

@@ -8,18 +8,23 @@ import pytest
 import torch
 
 from llcourse import cost, heads, networks, objectives, panels, reach, sequences
+from llcourse.course.solutions.ch11 import queue_length
 
 PANELS = {"reach": panels.reach, "timeline": panels.timeline, "heads": panels.heads, "cuts": panels.cuts,
           "ticks": panels.ticks, "messages": panels.messages, "pipeline": panels.pipeline,
-          "groups": panels.groups, "context": panels.context, "readouts": panels.readouts}
+          "groups": panels.groups, "context": panels.context, "readouts": panels.readouts, "queues": panels.queues}
 STRIPS = {"reach": [{"method": "Chunked, 2 modules"}, {"method": "Deep supervision"}],
           "ticks": [{"S": 1}, {"S": 5}],
           "timeline": [{"method": "Backprop"}, {"method": "Chunked, 2 modules"}],
           "heads": [{"head": "mlp"}, {"head": "cnn"}], "cuts": [{"K": 2}, {"K": 16}],
           "messages": [{"Kc": 16}, {"Kc": 1024}],
           "pipeline": [{"pipeline": "GPipe"}, {"pipeline": "ZB-H1"}], "groups": [{"G": 1}, {"G": 8}],
-          "context": [{"context": "R1E"}, {"context": "R0"}],
-          "readouts": [{"head": "tied"}, {"head": "block"}]}
+from llcourse import cost, heads, networks, objectives, panels, reach, sequences
+from llcourse.course.solutions.ch11 import queue_length
+
+PANELS = {"reach": panels.reach, "timeline": panels.timeline, "heads": panels.heads, "cuts": panels.cuts,
+          "ticks": panels.ticks, "messages": panels.messages, "pipeline": panels.pipeline,
+          "groups": panels.groups, "context": panels.context, "readouts": panels.readouts, "queues": panels.queues}
 panel_names = pytest.mark.parametrize("name", PANELS)
 
 
@@ -65,7 +70,7 @@ def test_a_strip_draws_each_setting_on_axes_of_its_own_under_one_legend(name):
         f"{setting} = {value}" for chosen in STRIPS[name] for setting, value in chosen.items()]
     labels = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
     assert len(labels) == len(set(labels)) and bool(labels) == (name in ("timeline", "cuts", "ticks", "pipeline",
-                                                                             "groups", "context"))
+                                                                             "groups", "context", "queues"))
 
 
 def test_a_strip_says_what_its_pictures_share_and_titles_them_by_what_differs():
@@ -181,6 +186,18 @@ def test_ticks_say_how_stale_and_how_varied_what_modules_read_is():
     counts = {S: panel.text_at(slow=3, S=S).rpartition(": ")[2].split(", ") for S in (1, 5)}
     assert counts[5][0] == "1000" and int(counts[5][2]) <= 200 and int(counts[5][3]) <= 200 < int(counts[1][3])
     assert panel.text_at(S=1, M=1).startswith("over 1,000 rounds: mean staleness at modules 2 to 4: 0.0, 0.0, 0.0")
+
+
+def test_a_queue_hides_that_a_worker_is_slow_by_turns_and_not_that_it_is_slow():
+    panel = panels.queues()
+    produce = {"even": [1.0] * 24, "by turns": ([0.5] * 5 + [3.5]) * 4, "slow": [1.25] * 24}
+    least = {pace: queue_length(produce[pace], [1.0] * 24) for pace in produce}
+    assert least == {"even": 0, "by turns": 3, "slow": 0}
+    for pace in produce:
+        for M in (0, 1, 2, 3, 4, 8):
+            taken, endless = re.findall(r"(?:take|end) ([\d.]+)", panel.text_at(M=M, pace=pace))
+            assert (taken == endless) == (M >= least[pace])
+    assert panel.text_at(pace="slow", M=8) == "24 batches take 31; with a queue without an end 31"
 
 
 def test_the_head_panel_counts_what_the_head_is_made_of():
