@@ -19,12 +19,8 @@ STRIPS = {"reach": [{"method": "Chunked, 2 modules"}, {"method": "Deep supervisi
           "heads": [{"head": "mlp"}, {"head": "cnn"}], "cuts": [{"K": 2}, {"K": 16}],
           "messages": [{"Kc": 16}, {"Kc": 1024}],
           "pipeline": [{"pipeline": "GPipe"}, {"pipeline": "ZB-H1"}], "groups": [{"G": 1}, {"G": 8}],
-from llcourse import cost, heads, networks, objectives, panels, reach, sequences
-from llcourse.course.solutions.ch11 import queue_length
-
-PANELS = {"reach": panels.reach, "timeline": panels.timeline, "heads": panels.heads, "cuts": panels.cuts,
-          "ticks": panels.ticks, "messages": panels.messages, "pipeline": panels.pipeline,
-          "groups": panels.groups, "context": panels.context, "readouts": panels.readouts, "queues": panels.queues}
+          "context": [{"context": "R1E"}, {"context": "R0"}],
+          "readouts": [{"head": "tied"}, {"head": "block"}], "queues": [{"M": 0}, {"M": 4}]}
 panel_names = pytest.mark.parametrize("name", PANELS)
 
 
