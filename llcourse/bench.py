@@ -112,13 +112,15 @@ def table(rows, title=""):
 
 
 def configure(parser):
-    parser.add_argument("what", nargs="?", choices=["steps", "data", "groups"], default="steps",
-                        help="training steps (default), the input pipeline, or grouped convolutions by kernel")
+    parser.add_argument("what", nargs="?", choices=["steps", "data", "groups", "workers"], default="steps",
+                        help="training steps (default), the input pipeline, grouped convolutions by kernel, or modules "
+                             "as processes")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--depth", type=int, default=32, help="depth of the ResNet (default 32)")
     parser.add_argument("--batch", type=int, help="images a step (default 128, on a GPU 1024)")
-    parser.add_argument("--rounds", type=int, default=15, help="timed steps of each configuration")
+    parser.add_argument("--rounds", type=int,
+                        help="timed steps of each configuration (default 15), or launches of workers (default 3)")
 
 
 def main(args):
@@ -130,13 +132,23 @@ def main(args):
         return 0
     on_gpu = torch.device(args.device).type == "cuda"
     batch = args.batch or (1024 if on_gpu else 128)
+    if args.what == "workers":
+        from .distributed import benchmark
+
+        if on_gpu:
+            raise ValueError(f"workers compute on CPUs; device is {args.device!r}")
+        rows = benchmark.rows(args.depth, batch, 3 if args.rounds is None else args.rounds)
+        title = f"ResNet-{args.depth}, cut behind block {rows[0]['cut']}, batch {batch}, {rows[0]['precision']}, torch "
+        print(json.dumps(rows) if args.json else benchmark.table(rows, title + torch.__version__))
+        return 0
+    rounds = 15 if args.rounds is None else args.rounds
     if args.what == "groups":
         from .groups import benchmark
 
-        rows = benchmark.rows(args.device, batch, args.rounds)
+        rows = benchmark.rows(args.device, batch, rounds)
         print(json.dumps(rows) if args.json else benchmark.table(rows, "time over that of a dense convolution"))
         return 0
-    rows = step_rows(args.device, args.depth, batch, args.rounds)
+    rows = step_rows(args.device, args.depth, batch, rounds)
     where = torch.cuda.get_device_name(args.device) if on_gpu else f"{torch.get_num_threads()} threads, float32"
     print(json.dumps(rows) if args.json else
           table(rows, f"ResNet-{args.depth}, batch {batch}, {args.device}, {where}, torch {torch.__version__}"))

@@ -5,7 +5,6 @@ from collections import Counter, namedtuple
 from math import prod
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from .borders import Border
 from .copying import copied
@@ -30,7 +29,7 @@ def count(module, *shapes):
 def _count(module, shapes, shows=False):
     """shows: the module gives its input beside its output, and the first alone counts as what it hands on."""
     def run(shadow, like):
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        with torch.no_grad(), _counter() as counter:
             out = shadow.eval()(*(torch.zeros(1, *shape, **like) for shape in shapes))
         out = out[0] if shows else out
         if not isinstance(out, torch.Tensor):
@@ -123,6 +122,12 @@ def _convolution_back(out, x, weight, bias, stride, padding, dilation, transpose
 COUNTED = {torch.ops.aten.convolution_backward: _convolution_back}
 
 
+def _counter(**settings):
+    from torch.utils.flop_counter import FlopCounterMode  # late: a second at the start of every worker
+
+    return FlopCounterMode(display=False, **settings)
+
+
 def exact_macs(net, shape):
     """MACs of one image's training step as autograd carries it out, objectives included; two images are counted.
 
@@ -131,7 +136,7 @@ def exact_macs(net, shape):
     def run(shadow, like):
         shadow.precision = None
         x, y = torch.zeros(2, *shape, **like), torch.zeros(2, dtype=torch.long, device=like["device"])
-        with FlopCounterMode(display=False, custom_mapping=COUNTED) as counter:
+        with _counter(custom_mapping=COUNTED) as counter:
             shadow.backward(x, y)
         return counter.get_total_flops() // 4  # two images, two operations a MAC
 
