@@ -1,5 +1,6 @@
 """`python -m llcourse bench`: what one training step of each method costs, beside plain backprop in the same run."""
 
+import importlib
 import json
 from collections import namedtuple
 from functools import partial
@@ -56,14 +57,14 @@ def step_rows(device="cpu", depth=32, batch=128, rounds=15):
     step.
     """
     torch.manual_seed(0)
-    on_gpu = torch.device(device).type == "cuda"
+    gpu = on_gpu(device)
     mean, std = (torch.tensor(each, device=device).view(3, 1, 1) for each in (objectives.MEAN, objectives.STD))
     x, y = (torch.rand(batch, 3, 32, 32, device=device) - mean) / std, torch.randint(10, (batch,), device=device)
     layout = torch.channels_last
-    plain = networks.resnet(depth).to(device, memory_format=torch.contiguous_format if on_gpu else layout)
+    plain = networks.resnet(depth).to(device, memory_format=torch.contiguous_format if gpu else layout)
     optimizer = torch.optim.SGD(plain.parameters(), RECIPE.lr, RECIPE.momentum, nesterov=True,
                                 weight_decay=RECIPE.weight_decay, fused=True)
-    plain_x = x if on_gpu else x.contiguous(memory_format=layout)
+    plain_x = x if gpu else x.contiguous(memory_format=layout)
 
     def hand_written():
         optimizer.zero_grad()
@@ -76,7 +77,7 @@ def step_rows(device="cpu", depth=32, batch=128, rounds=15):
              "exact": 1.0, "saved_mb": measure.saved_bytes(whole, plain_x, y) / 2**20}]
     steps = [hand_written]
     x = x.contiguous(memory_format=layout)
-    for kind, make_step in STEPS.items() if on_gpu else [("eager", EagerStep)]:
+    for kind, make_step in STEPS.items() if gpu else [("eager", EagerStep)]:
         for c in (c for c in CONFIGURATIONS if c.K <= len(plain.blocks)):
             if c.border and kind != "eager":
                 continue
@@ -87,11 +88,11 @@ def step_rows(device="cpu", depth=32, batch=128, rounds=15):
                          "floor": cost.training_macs(net, plain.shape) / one,
                          "exact": cost.exact_macs(net, plain.shape) / exactly_one,
                          "saved_mb": measure.saved_bytes(net, x, y) / 2**20})
-            net.precision = torch.bfloat16 if on_gpu else None
+            net.precision = torch.bfloat16 if gpu else None
             steps.append(partial(one_update, make_step(net, RECIPE), x, y, RECIPE.lr))
     for row, seconds in zip(rows, round_robin(steps, rounds, device)):
         row["images_per_s"] = batch / seconds
-        same_kind = next(r for r in rows if r["step"] == row["step"]) if on_gpu else rows[0]
+        same_kind = next(r for r in rows if r["step"] == row["step"]) if gpu else rows[0]
         row["ratio"] = same_kind["images_per_s"] / row["images_per_s"]
     return rows
 
@@ -111,43 +112,43 @@ def table(rows, title=""):
         title, digits={"kept MiB": 0, "images/s": 0})
 
 
+def bench(args):
+    """What `--json` prints, and the table."""
+    batch = args.batch or (1024 if on_gpu(args.device) else 128)
+    rows = step_rows(args.device, args.depth, batch, args.rounds or 15)
+    return rows, table(rows, f"ResNet-{args.depth}, batch {batch}, {where(args.device)}")
+
+
+def on_gpu(device):
+    return torch.device(device).type == "cuda"
+
+
+def where(device):
+    """Where a bench ran, for the titles of its tables."""
+    on = torch.cuda.get_device_name(device) if on_gpu(device) else f"{torch.get_num_threads()} threads, float32"
+    return f"{device}, {on}, torch {torch.__version__}"
+
+
+BENCHES = {  # name: (module with bench(args) -> (what --json prints, what is printed otherwise), what it times)
+    "steps": ("llcourse.bench", "training steps"),
+    "text": ("llcourse.bench_text", "those of a GPT, and its writing"),
+    "data": ("llcourse.data.benchmark", "the input pipeline"),
+    "groups": ("llcourse.groups.benchmark", "grouped convolutions by kernel"),
+    "workers": ("llcourse.distributed.benchmark", "modules as processes"),
+}
+
+
 def configure(parser):
-    parser.add_argument("what", nargs="?", choices=["steps", "text", "data", "groups"], default="steps",
-                        help="training steps (default), those of a GPT and its writing, the input pipeline, or grouped "
-                             "convolutions by kernel")
+    parser.add_argument("what", nargs="?", choices=[*BENCHES], default="steps",
+                        help="; ".join(f"{name}: {what}" for name, (_, what) in BENCHES.items()))
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--depth", type=int, default=32, help="depth of the ResNet (default 32)")
     parser.add_argument("--batch", type=int, help="images a step (default 128, on a GPU 1024); texts (8; 64)")
-    parser.add_argument("--rounds", type=int, default=15, help="timed steps of each configuration")
+    parser.add_argument("--rounds", type=int, help="timed steps of each configuration (15), launches of workers (3)")
 
 
 def main(args):
-    if args.what == "data":
-        from .data.benchmark import pipeline_row
-
-        row = pipeline_row()
-        print(json.dumps(row) if args.json else "\n".join(f"{key:<28}{value}" for key, value in row.items()))
-        return 0
-    on_gpu = torch.device(args.device).type == "cuda"
-    where = torch.cuda.get_device_name(args.device) if on_gpu else f"{torch.get_num_threads()} threads, float32"
-    if args.what == "text":
-        from . import bench_text
-
-        batch = args.batch or (64 if on_gpu else 8)
-        rows, row = bench_text.step_rows(args.device, batch, args.rounds), bench_text.generation_row(args.device)
-        title = f"{bench_text.called(args.device)}, batch {batch}, {args.device}, {where}, torch {torch.__version__}"
-        print(json.dumps({"steps": rows, "generation": row}) if args.json else
-              "\n\n".join(map(str, bench_text.tables(rows, row, title))))
-        return 0
-    batch = args.batch or (1024 if on_gpu else 128)
-    if args.what == "groups":
-        from .groups import benchmark
-
-        rows = benchmark.rows(args.device, batch, args.rounds)
-        print(json.dumps(rows) if args.json else benchmark.table(rows, "time over that of a dense convolution"))
-        return 0
-    rows = step_rows(args.device, args.depth, batch, args.rounds)
-    print(json.dumps(rows) if args.json else
-          table(rows, f"ResNet-{args.depth}, batch {batch}, {args.device}, {where}, torch {torch.__version__}"))
+    rows, shown = importlib.import_module(BENCHES[args.what][0]).bench(args)
+    print(json.dumps(rows) if args.json else shown)
     return 0

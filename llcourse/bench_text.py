@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from . import cost, measure, networks, reach
-from .bench import STEPS, one_update
+from .bench import STEPS, on_gpu, one_update, where
 from .copying import copied
 from .recipe import Recipe
 from .sequences import generate
@@ -42,7 +42,7 @@ def step_rows(device="cpu", batch=8, rounds=15, **size):
     """
     torch.manual_seed(0)
     device = torch.device(device)
-    on_gpu, size = device.type == "cuda", size or SIZES[device.type]
+    gpu, size = on_gpu(device), size or SIZES[device.type]
     plain = networks.gpt(**size).to(device)
     x, y = (torch.randint(256, (batch, *plain.shape), device=device) for _ in range(2))
     whole = plain.cut(1)
@@ -52,25 +52,20 @@ def step_rows(device="cpu", batch=8, rounds=15, **size):
         rows.append({"method": "hand-written loop", "K": 1, "head": "projection", "step": f"eager, {name}",
                      "floor": 1.0, "exact": 1.0, "saved_mb": kept / 2**20})
         steps.append(hand_written(copied(plain), x, y, dtype))
-    for kind, make_step in STEPS.items() if on_gpu else [("eager", EagerStep)]:
+    for kind, make_step in STEPS.items() if gpu else [("eager", EagerStep)]:
         for c in (c for c in CONFIGURATIONS if c.K <= len(plain.blocks)):
             net = copied(plain).cut(c.K, c.head, c.reach(c.K))
             rows.append({"method": c.method, "K": c.K, "head": c.head, "step": kind,
                          "floor": cost.training_macs(net, plain.shape) / one,
                          "exact": cost.exact_macs(net, plain.shape) / exactly_one,
                          "saved_mb": measure.saved_bytes(net, x, y) / 2**20})
-            net.precision = torch.bfloat16 if on_gpu else None
+            net.precision = torch.bfloat16 if gpu else None
             steps.append(partial(one_update, make_step(net, RECIPE), x, y, RECIPE.lr))
     for row, seconds in zip(rows, round_robin(steps, rounds, device)):
         row["tokens_per_s"] = x.numel() / seconds
-        first = next(r for r in rows if r["step"] == row["step"]) if on_gpu else rows[0]
+        first = next(r for r in rows if r["step"] == row["step"]) if gpu else rows[0]
         row["ratio"] = first["tokens_per_s"] / row["tokens_per_s"]
     return rows
-
-
-def called(device):
-    """The GPT of `step_rows` in words."""
-    return "GPT, " + ", ".join(f"{name} {n}" for name, n in SIZES[torch.device(device).type].items())
 
 
 def hand_written(net, x, y, dtype):
@@ -112,3 +107,12 @@ def tables(rows, generation, title=""):
               "kept MiB": row["saved_mb"], "tokens/s": row["tokens_per_s"]} for row in rows]
     return (Table(shown, title, digits={"kept MiB": 0, "tokens/s": 0}),
             Table([generation], "writing, one text", digits={"bytes/s": 0, "bytes/s of the plain loop": 0}))
+
+
+def bench(args):
+    """What `--json` prints, and the tables."""
+    batch = args.batch or (64 if on_gpu(args.device) else 8)
+    rows, row = step_rows(args.device, batch, args.rounds or 15), generation_row(args.device)
+    size = ", ".join(f"{name} {n}" for name, n in SIZES[torch.device(args.device).type].items())
+    return {"steps": rows, "generation": row}, "\n\n".join(map(str, tables(
+        rows, row, f"GPT, {size}, batch {batch}, {where(args.device)}")))

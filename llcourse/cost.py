@@ -5,7 +5,6 @@ from collections import Counter, namedtuple
 from math import prod
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from .borders import Border
 from .copying import copied
@@ -30,7 +29,7 @@ def count(module, *shapes):
 def _count(module, shapes, shows=False):
     """shows: the module gives its input beside its output, and the first alone counts as what it hands on."""
     def run(shadow, like):
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        with torch.no_grad(), _counter() as counter:
             out = shadow.eval()(*(_zeros(shadow if n == 0 else None, 1, shape, like) for n, shape in enumerate(shapes)))
         out = out[0] if shows else out
         if not isinstance(out, torch.Tensor):
@@ -132,6 +131,12 @@ def _convolution_back(out, x, weight, bias, stride, padding, dilation, transpose
 COUNTED = {torch.ops.aten.convolution_backward: _convolution_back}
 
 
+def _counter(**settings):
+    from torch.utils.flop_counter import FlopCounterMode  # late: a second at the start of every worker
+
+    return FlopCounterMode(display=False, **settings)
+
+
 def exact_macs(net, shape):
     """MACs of one image's training step as autograd carries it out, objectives included; two images are counted.
 
@@ -141,7 +146,7 @@ def exact_macs(net, shape):
         shadow.precision = None
         x = _zeros(shadow, 2, shape, like)
         y = torch.zeros(2, dtype=torch.long, device=like["device"]) if x.is_floating_point() else x.clone()
-        with FlopCounterMode(display=False, custom_mapping=COUNTED) as counter:
+        with _counter(custom_mapping=COUNTED) as counter:
             shadow.backward(x, y)
         return counter.get_total_flops() // 4  # two images, two operations a MAC
 

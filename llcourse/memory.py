@@ -1,7 +1,9 @@
 """The memory that autograd keeps for the backward pass, and the most that a whole process held."""
 
+import re
 import sys
 import weakref
+from pathlib import Path
 
 import torch
 
@@ -71,6 +73,11 @@ def process_peak(device):
     """The most bytes this process has held so far: on a GPU its tensors there, else all its memory; None if unknown."""
     if torch.device(device).type == "cuda":
         return torch.cuda.max_memory_allocated(device)
+    try:
+        said = Path("/proc/self/status").read_text()  # rusage would begin with what the parent held at the start
+        return 1024 * int(re.search(r"^VmHWM:\s+(\d+) kB$", said, re.MULTILINE)[1])
+    except (OSError, TypeError):
+        pass
     try:
         import resource  # not on Windows
     except ImportError:

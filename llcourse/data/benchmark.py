@@ -62,3 +62,9 @@ def _rate(batches):
     for x, _ in batches:
         seen += len(x)
     return seen / (time.perf_counter() - began)
+
+
+def bench(args):
+    """What `--json` prints, and the same in lines."""
+    row = pipeline_row()
+    return row, "\n".join(f"{key:<28}{value}" for key, value in row.items())

@@ -27,9 +27,9 @@ class Report:
     pace.   workers: for each a dict: worker (from 1), host, pid, steps, seconds; spent, {kind: seconds}; events, [kind,
     step, start, end] on worker 1's clock, in seconds; wires, the same of what was sent meanwhile; queues, {channel:
     lengths seen}; staleness of what it read from its buffer, in batches, or None; overwritten, messages that a slow
-    reader never got; bytes_sent and bytes_received, counted at its sockets, and bytes_predicted, by shapes.
-    failures: what went wrong on the way, a dict each.   lost: steps done, not saved, and done again after a failure; of
-    several the most.
+    reader never got; bytes_sent and bytes_received, counted at its sockets, and bytes_predicted, by shapes;
+    memory, the most bytes that it held.   failures: what went wrong on the way, a dict each.   lost: steps done, not
+    saved, and done again after a failure; of several the most.
     """
 
     history: History
