@@ -132,7 +132,7 @@ class Meeting:
     def end(self):
         """No more signs of life: before the store goes, for a thread within it would end the process."""
         self._ended.set()
-        self._thread.join(self.timeout)  # where the link is cut it waits for ever
+        self._thread.join()
 
     def _pulse(self, store):
         """Say every second that this worker lives, and how far it is; look who has stopped to, or hangs."""

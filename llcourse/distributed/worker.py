@@ -77,7 +77,8 @@ def _work(folder, number, workers, log, identity):
             hosts = meeting.share("host", identity["host"])
         place = Place(number, job.net, log, job.free)
         ends = connected(job, place, meeting, address(alone))
-        shift = Shift(job, place, meeting, folder)
+        with log("meet"):  # the first optimizer imports half of torch: where there is much to do, no hang
+            shift = Shift(job, place, meeting, folder)
         start(shift, meeting, identity["attempt"])
         began = time.monotonic()
         shift.work()
@@ -90,10 +91,9 @@ def _work(folder, number, workers, log, identity):
             failures.write(folder / f"worker-{number + 1}.json", said)
             for end in ends:
                 end.group.shutdown()
+        meeting.end()  # after a failure its thread may wait for ever: `main` ends the process without it
     except Broken as error:
         raise Lost(error.peer, hosts[error.peer], log.step, str(error)) from error
-    finally:
-        meeting.end()
 
 
 def connected(job, place, meeting, host):

@@ -121,16 +121,24 @@ def test_while_a_worker_is_away_the_others_train_on_what_they_have(images, tmp_p
     net.borders = [borders.ReplayBuffer(3), borders.ReplayBuffer(3)]
     folder = prepare(tmp_path / "job", net, many, 1, recipe=RECIPE, schedule=schedules.Asynchronous(), timeout=30)
     children = [fork(folder, number, 3) for number in range(3)]
-    while (saving.done(folder, 1) or 0) < 20:
-        time.sleep(0.01)
+    await_steps(folder, {1: 20})
     os.kill(children[1], signal.SIGSTOP)
-    away = time.monotonic()
-    time.sleep(1)
+    time.sleep(0.1)
+    away, done = time.monotonic(), {number: saving.done(folder, number) for number in (0, 2)}
+    await_steps(folder, {number: steps + 30 for number, steps in done.items()})
     back = time.monotonic()
     os.kill(children[1], signal.SIGCONT)
     assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
     report = collect(folder, net)
-    acts = [[start for kind, _, start, _ in worker["events"] if kind == "step" and away + 0.1 < start < back]
+    acts = [sum(kind == "step" and away < start < back for kind, _, start, _ in worker["events"])
             for worker in report.workers]
-    assert not acts[1] and len(acts[0]) > 20 and len(acts[2]) > 20
+    assert acts[1] == 0 and acts[0] >= 29 and acts[2] >= 29
     assert len({worker["steps"] for worker in report.workers}) == 1
+
+
+def await_steps(folder, least):
+    """Wait until workers, by their numbers from 0, have done so many steps."""
+    until = time.monotonic() + BOUND
+    while any((saving.done(folder, number) or 0) < steps for number, steps in least.items()):
+        assert time.monotonic() < until, "they come no further"
+        time.sleep(0.01)

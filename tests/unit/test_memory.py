@@ -1,12 +1,13 @@
 """Measuring memory lets an interrupt through, wherever it comes."""
 
 import signal
+import subprocess
 import sys
 
 import pytest
 import torch
 
-from llcourse import measure, memory, networks
+from llcourse import measure, memory, networks, paths
 
 
 @pytest.fixture
@@ -58,3 +59,11 @@ def test_what_was_changed_before_the_backward_pass_is_refused_as_ever():
             h.mul_(2)
         with pytest.raises(RuntimeError, match="modified by an inplace operation"):
             h.sum().backward()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system tells no more than rusage")
+def test_what_the_parent_held_is_not_the_childs():
+    held = bytearray(300 << 20)
+    code = "import torch; from llcourse import memory; print(memory.process_peak('cpu'))"
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=paths.root())
+    assert int(child.stdout) < memory.process_peak("cpu") - len(held) / 2
