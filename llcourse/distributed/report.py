@@ -107,4 +107,5 @@ class Report:
     def save(self, path):
         """Write it as JSON, atomically."""
         with replacing(path) as partial:
-            partial.write_text(json.dumps(asdict(self)), encoding="utf-8")
+            history = asdict(self.history) | {"score": self.history.score.name}
+            partial.write_text(json.dumps(asdict(self) | {"history": history}), encoding="utf-8")
