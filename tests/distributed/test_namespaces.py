@@ -70,9 +70,11 @@ def test_a_cut_link_carries_nothing_until_it_is_mended(make_hosts):
 def test_hosts_go_with_all_that_runs_on_them(make_hosts):
     make_hosts(1)  # skipped here where there can be none
     with pytest.raises(KeyError), Hosts(2) as hosts:
-        process = hosts.start(1, ["sleep", "600"])
+        process = hosts.start(1, ["sh", "-c", "echo; exec sleep 600"], stdout=subprocess.PIPE)
+        process.stdout.readline()  # it runs
         assert f"{os.getpid()}-{id(hosts):x}-host2" in spaces()
         raise KeyError
+    process.stdout.close()
     assert process.wait(10) == -signal.SIGKILL and f"{id(hosts):x}" not in spaces()
 
 
