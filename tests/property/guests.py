@@ -38,6 +38,9 @@ class Eights:
     def digest(self):
         return "eights"
 
+    def preparation(self):
+        return {"images": {}}
+
     class score:
         name, unit = "accuracy", "%"
 
