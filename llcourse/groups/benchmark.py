@@ -42,8 +42,12 @@ def _there_and_back(layer, x):
     layer.weight.grad = None
 
 
+def table(rows, title=""):
+    return Table(rows, title)
+
+
 def bench(args):
     """What `--json` prints, and the table."""
     found = rows(args.device, args.batch or (1024 if torch.device(args.device).type == "cuda" else 128),
                  args.rounds or 15)
-    return found, Table(found, "time over that of a dense convolution")
+    return found, table(found, "time over that of a dense convolution")
