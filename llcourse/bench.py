@@ -72,7 +72,7 @@ def step_rows(device="cpu", depth=32, batch=128, rounds=15):
         optimizer.step()
 
     whole = plain.cut(1)
-    one, exactly_one = cost.training_macs(whole, plain.shape), cost.exact_macs(whole, plain.shape)
+    one = macs(whole, x)
     rows = [{"method": "hand-written loop", "K": 1, "G": 1, "head": "linear", "step": "eager, float32", "floor": 1.0,
              "exact": 1.0, "saved_mb": measure.saved_bytes(whole, plain_x, y) / 2**20}]
     steps = [hand_written]
@@ -85,15 +85,31 @@ def step_rows(device="cpu", depth=32, batch=128, rounds=15):
             net = net.to(device, memory_format=layout)
             net.borders = [c.border() for _ in range(c.K - 1)] if c.border else []
             rows.append({"method": c.method, "K": c.K, "G": c.groups, "head": c.head, "step": kind,
-                         "floor": cost.training_macs(net, plain.shape) / one,
-                         "exact": cost.exact_macs(net, plain.shape) / exactly_one,
-                         "saved_mb": measure.saved_bytes(net, x, y) / 2**20})
+                         **bill(net, one, x, y)})
             net.precision = torch.bfloat16 if gpu else None
             steps.append(partial(one_update, make_step(net, RECIPE), x, y, RECIPE.lr))
+    return timed(rows, steps, rounds, device, "images_per_s", batch)
+
+
+def macs(net, x):
+    """MACs of a training step on an example, as the papers count them and as autograd computes them."""
+    shape = tuple(x.shape[1:])
+    return cost.training_macs(net, shape), cost.exact_macs(net, shape)
+
+
+def bill(net, plain, x, y):
+    """floor, exact and saved_mb of a row, as in `step_rows`; plain: `macs` of backprop."""
+    floor, exact = (own / other for own, other in zip(macs(net, x), plain))
+    return {"floor": floor, "exact": exact, "saved_mb": measure.saved_bytes(net, x, y) / 2**20}
+
+
+def timed(rows, steps, rounds, device, rate, count):
+    """The rows with the rate of their steps, of `count` examples each, and the ratio: on a CPU the first row's rate
+    over theirs, on a GPU that of the first with the same kind of step."""
     for row, seconds in zip(rows, round_robin(steps, rounds, device)):
-        row["images_per_s"] = batch / seconds
-        same_kind = next(r for r in rows if r["step"] == row["step"]) if gpu else rows[0]
-        row["ratio"] = same_kind["images_per_s"] / row["images_per_s"]
+        row[rate] = count / seconds
+        first = next(r for r in rows if r["step"] == row["step"]) if on_gpu(device) else rows[0]
+        row["ratio"] = first[rate] / row[rate]
     return rows
 
 

@@ -7,8 +7,8 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 
-from . import cost, measure, networks, reach
-from .bench import STEPS, on_gpu, one_update, where
+from . import measure, networks, reach
+from .bench import STEPS, bill, macs, on_gpu, one_update, timed, where
 from .copying import copied
 from .recipe import Recipe
 from .sequences import generate
@@ -46,7 +46,7 @@ def step_rows(device="cpu", batch=8, rounds=15, **size):
     plain = networks.gpt(**size).to(device)
     x, y = (torch.randint(256, (batch, *plain.shape), device=device) for _ in range(2))
     whole = plain.cut(1)
-    one, exactly_one = cost.training_macs(whole, plain.shape), cost.exact_macs(whole, plain.shape)
+    one = macs(whole, x)
     kept, rows, steps = measure.saved_bytes(whole, x, y), [], []
     for name, dtype in (("float32", None), ("bfloat16", torch.bfloat16)):
         rows.append({"method": "hand-written loop", "K": 1, "head": "projection", "step": f"eager, {name}",
@@ -55,17 +55,10 @@ def step_rows(device="cpu", batch=8, rounds=15, **size):
     for kind, make_step in STEPS.items() if gpu else [("eager", EagerStep)]:
         for c in (c for c in CONFIGURATIONS if c.K <= len(plain.blocks)):
             net = copied(plain).cut(c.K, c.head, c.reach(c.K))
-            rows.append({"method": c.method, "K": c.K, "head": c.head, "step": kind,
-                         "floor": cost.training_macs(net, plain.shape) / one,
-                         "exact": cost.exact_macs(net, plain.shape) / exactly_one,
-                         "saved_mb": measure.saved_bytes(net, x, y) / 2**20})
+            rows.append({"method": c.method, "K": c.K, "head": c.head, "step": kind, **bill(net, one, x, y)})
             net.precision = torch.bfloat16 if gpu else None
             steps.append(partial(one_update, make_step(net, RECIPE), x, y, RECIPE.lr))
-    for row, seconds in zip(rows, round_robin(steps, rounds, device)):
-        row["tokens_per_s"] = x.numel() / seconds
-        first = next(r for r in rows if r["step"] == row["step"]) if gpu else rows[0]
-        row["ratio"] = first["tokens_per_s"] / row["tokens_per_s"]
-    return rows
+    return timed(rows, steps, rounds, device, "tokens_per_s", x.numel())
 
 
 def hand_written(net, x, y, dtype):

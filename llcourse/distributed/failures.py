@@ -41,14 +41,21 @@ def forget(folder):
 
 def found(folder):
     """One failure for each attempt that failed, in their order: who died, else what a worker says of itself, else of
-    another; of several the first."""
+    another; of several the first.
+
+    Of workers that say it of themselves the first is the lowest in the earliest batch, whoever saw it sooner: a NaN goes
+    up with the features."""
     folder, log = Path(folder), Path(folder) / "torchrun.log"
     notes = [json.loads(path.read_text()) for path in folder.glob("failure-*.json")]
     dead = FIRST.findall(log.read_text(errors="replace")) if log.exists() else []
     deaths = {attempt: (int(rank), -int(code)) for attempt, (code, rank) in enumerate(dead) if int(code) < 0}
     return [_died(folder, attempt, *deaths[attempt]) if attempt in deaths else
-            min((one for one in notes if one["attempt"] == attempt), key=lambda one: (one["by"] is not None, one["at"]))
+            min((one for one in notes if one["attempt"] == attempt), key=_first)
             for attempt in sorted({*deaths, *(one["attempt"] for one in notes)})]
+
+
+def _first(one):
+    return (0, one["step"], one["worker"]) if one["by"] is None else (1, one["at"], 0)
 
 
 def _died(folder, attempt, number, by_signal):

@@ -34,11 +34,6 @@ class Job:
     timeout: float
     name: str
 
-    @property
-    def one_stream(self):
-        """Whether the result is one process's, so that nothing may draw random numbers of its own."""
-        return not self.free
-
 
 def prepare(folder, net, images, epochs, *, schedule="synchronous", recipe=None, seed=0, ahead=2, save_every=None,
             threads=1, timeout=60.0):

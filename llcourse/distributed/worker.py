@@ -22,7 +22,7 @@ from .meeting import Lost, Meeting, address, store
 from .place import Place
 from .shift import Shift
 
-UNKNOWN = "RANK and WORLD_SIZE"
+SET = "RANK", "WORLD_SIZE"  # by torchrun
 
 
 def configure(parser):
@@ -31,9 +31,9 @@ def configure(parser):
 
 def main(args):
     """Train one module to the end, then say what was seen; exit status 1 after a failure, which lies in the folder."""
-    if not all(name in os.environ for name in UNKNOWN.split(" and ")):
-        print(f"{UNKNOWN} are not set: torchrun starts workers, torchrun --standalone --nproc-per-node=K -m llcourse "
-              f"worker {args.folder}", file=sys.stderr)
+    if not all(name in os.environ for name in SET):
+        print(f"{' and '.join(SET)} are not set: torchrun starts workers, torchrun --standalone --nproc-per-node=K "
+              f"-m llcourse worker {args.folder}", file=sys.stderr)
         return 2
     log, began = Log(), time.time()
     identity = {"worker": int(os.environ["RANK"]) + 1, "host": socket.gethostname(), "pid": os.getpid(),

@@ -4,7 +4,6 @@ network."""
 import hashlib
 import io
 import pickle
-import subprocess
 import tarfile
 import threading
 import time
@@ -19,6 +18,7 @@ from PIL import Image
 
 from llcourse.data import fetch, sources
 from llcourse.data.sets import SETS
+from tests import disks
 
 
 @pytest.fixture(autouse=True)
@@ -58,15 +58,9 @@ def root(tmp_path):
 @pytest.fixture
 def small_disk(tmp_path):
     """A data folder on a file system of its own, of 1 MB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True).returncode:
-        pytest.skip("no file system can be mounted here")
-    try:
+    with disks.small(tmp_path / "small", "1m") as folder:
         (folder / "README.md").write_text("images go here")
         yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @pytest.fixture

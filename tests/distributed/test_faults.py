@@ -14,6 +14,7 @@ from llcourse import Recipe, borders, distributed, networks, schedules, train
 from llcourse.data import Images
 from llcourse.distributed import collect, failures, prepare, saving
 from llcourse.distributed.launch import locked
+from tests import disks
 
 from .crew import figures, fork, run, same
 from .failing import Failing
@@ -74,14 +75,22 @@ def test_a_fault_is_named_with_worker_host_step_and_cause(what, status, cause, i
     assert failure["cause"].startswith(cause)
 
 
+@pytest.mark.parametrize("notes, first", [
+    ([(3, 3, None, 1.0), (2, 3, None, 2.0)], 2),  # a NaN of worker 2's that worker 3 saw sooner
+    ([(2, 4, None, 1.0), (3, 3, None, 2.0)], 3),  # in an earlier batch
+    ([(1, 9, 2, 1.0), (3, 9, None, 2.0)], 3),  # worker 2 complains of worker 1, worker 3 knows better
+    ([(3, 9, 2, 2.0), (2, 9, 1, 1.0)], 2),
+])
+def test_of_several_failures_the_first_is_named(notes, first, tmp_path):
+    for worker, step, by, at in notes:
+        failures.note(tmp_path, {"attempt": 0, "worker": worker, "step": step, "by": by, "at": at})
+    assert [failure["worker"] for failure in failures.found(tmp_path)] == [first]
+
+
 @pytest.fixture
 def small_disk(tmp_path):
-    folder = tmp_path / "small"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", folder], capture_output=True).returncode:
-        pytest.skip("no file system can be mounted here")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    with disks.small(tmp_path / "small", "4m") as folder:
+        yield folder
 
 
 def test_a_full_disk_at_a_checkpoint_is_named_and_the_run_goes_on_when_there_is_room(images, small_disk, fates):

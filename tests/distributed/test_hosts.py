@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -72,8 +71,8 @@ def test_a_link_cut_in_mid_message_ends_the_run_in_bounded_time(images, tmp_path
     failure, = failures.found(folder)
     assert statuses == [1, 1] and (failure["worker"], failure["host"]) == (2, "host2")
     assert failure["step"] >= 3 and "gives no sign of life" in failure["cause"]
-    steps = [re.findall(r"worker 2 on host2, step (\d+): gives no sign of life", text) for text in said]
-    assert all(seen and int(seen[0]) >= 3 for seen in steps), said  # each tells what it has heard last
+    named = [f"worker 2 on host2, step {failure['step']}: gives no sign of life" in text for text in said]
+    assert any(named), said  # torchrun ends the other one when it hears of it, which may be before that has seen it
     # torchrun on the other side of the cut waits for as long as its TCP does; its worker does not
     note = folder / "failure-0-2.json"
     while not note.exists() and time.monotonic() < until:

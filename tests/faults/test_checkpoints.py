@@ -1,7 +1,6 @@
 """Checkpoints of other runs, files that are not what was written, and disks that take none."""
 
 import json
-import subprocess
 
 import pytest
 import torch
@@ -11,6 +10,7 @@ from torch import nn
 from llcourse import LocalNetwork, NonFiniteLoss, Recipe, Run, networks, reach, train, training
 from llcourse.checkpoint import CheckpointError, load, save
 from llcourse.objectives import CrossEntropy
+from tests import disks
 
 PLAIN = Recipe(batch=24, lr=0.05, augment=False)
 
@@ -151,12 +151,8 @@ def test_flipped_bits_and_records_that_are_no_object_are_refused(images, file):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    folder = tmp_path / "small"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "none", folder], capture_output=True).returncode:
-        pytest.skip("no file system can be mounted here")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    with disks.small(tmp_path / "small", "16k") as folder:
+        yield folder
 
 
 def test_a_full_disk_is_noticed_before_the_first_epoch(images, small_disk, monkeypatch):
