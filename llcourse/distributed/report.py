@@ -1,8 +1,6 @@
 """What workers report: their times, on one clock, what waited and for how long, and the bytes between them."""
 
 import json
-import statistics
-from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -69,40 +67,48 @@ class Report:
                 for j, kind, step, a, b in sorted(chosen, key=lambda one: one[3])]
 
     def times(self):
-        """Median seconds of each worker's parts of a step, as `timeline.simulate(reach, ..., **times)` takes them.
+        """Mean seconds of each worker's parts of a step, as `timeline.simulate(reach, ..., **times)` takes them, and
+        the latency: of a message, from its first byte here to its last.
 
         What a worker does besides counts to the part beside it: the optimizer's step to the weight gradient, loading
         and packing to the forward pass. Where every backward pass trains, it is split in halves.
         """
         found = {name: [] for name in ("head", "forward", "vjp", "weight")}
         for worker in self.workers:
-            steps = defaultdict(lambda: defaultdict(list))
-            for kind, step, a, b in worker["events"]:
-                steps[step][kind].append(b - a)
-            of = {name: statistics.median([sum(sum(kinds[kind]) for kind in parts) for kinds in steps.values()
-                                           if "step" in kinds] or [0.0]) for name, parts in PARTS.items()}
-            passes = max((len(kinds["vjp"]) for kinds in steps.values()), default=0)
+            steps = self._in_step(worker)
+            kinds = [(kind, b - a) for kind, step, a, b in worker["events"] if step in steps]
+            of = {name: sum(seconds for kind, seconds in kinds if kind in parts) / max(len(steps), 1)
+                  for name, parts in PARTS.items()}
+            passes = round(sum(kind == "vjp" for kind, _ in kinds) / max(len(steps), 1))
             vjp = min(of["vjp"] / passes, of["weight"]) if passes else of["weight"] / 2
             found["head"].append(of["head"] / 3)
             found["forward"].append(of["forward"])
             found["vjp"].append(vjp)
             found["weight"].append(of["weight"] - vjp)
-        return found
+        wires = [b - a for worker in self.workers for kind, step, a, b in worker["wires"]
+                 if kind == "received" and step in self._in_step(worker)]
+        return found | {"latency": sum(wires) / max(len(wires), 1)}
 
     def pace(self):
-        """Seconds from one batch to the next: {"measured": of the slowest worker, the median; "simulated": what the
+        """Seconds from one batch to the next: {"measured": of the slowest worker, the mean; "simulated": what the
         simulator of chapter 07 makes of `times`, by this reach}. ValueError where workers went at their own pace."""
         if self.free:
             raise ValueError("at their own pace workers have no batch in common whose time could be compared")
         between = []
         for worker in self.workers:
             ends = {step: b for kind, step, _, b in worker["events"] if kind == "step"}
-            scored = {step for kind, step, *_ in worker["events"] if kind in ("score", "save", "meet")}
-            between.append(statistics.median([ends[n + 1] - ends[n] for n in ends
-                                              if n + 1 in ends and n + 1 not in scored] or [0.0]))
+            steps = self._in_step(worker)
+            between.append(sum(ends[n] - ends[n - 1] for n in steps) / max(len(steps), 1))
         R = np.array(self.reach)
         return {"measured": max(between),
                 "simulated": timeline.batch_time(R, wiring=wiring.chain(R.shape[1], len(R)), **self.times())}
+
+    @staticmethod
+    def _in_step(worker):
+        """Steps that another one went before: not the first, none behind a checkpoint or the scores of an epoch."""
+        ended = {step for kind, step, *_ in worker["events"] if kind == "step"}
+        other = {step for kind, step, *_ in worker["events"] if kind in ("score", "save", "meet")}
+        return {n for n in ended if n - 1 in ended and n not in other}
 
     def save(self, path):
         """Write it as JSON, atomically."""

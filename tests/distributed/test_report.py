@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from llcourse import Recipe, borders, networks, objectives, plots, reach, train
-from llcourse.distributed import meeting, traffic
+from llcourse.distributed import Report, meeting, traffic
 
 from .crew import crew
 
@@ -99,6 +99,7 @@ def test_a_buffer_says_how_old_what_it_gave_was(tmp_path, images):
 def test_pace(tmp_path, images):
     report = crew(tmp_path / "job", network(), images, 4, recipe=RECIPE)
     times = report.times()
+    assert times.pop("latency") > 0
     assert all(len(values) == 3 and min(values) > 0 for values in times.values())
     pace = report.pace()
     assert pace["simulated"] == pytest.approx(max(map(sum, zip(
@@ -112,6 +113,22 @@ def test_no_pace_where_each_has_its_own(tmp_path, images):
     with pytest.raises(ValueError, match="at their own pace"):
         report.pace()
 
+
+def test_pace_of_known_times():
+    """Backprop: 3 s forward there, 1 s on the way, 2 + 4 s here, 1 s back, 5 s there: 16 s, of which nothing overlaps.
+    The first step of all, and one after the scores, took longer."""
+    lower, upper = {"wires": []}, {"wires": [["received", n, 16 * n + 3, 16 * n + 4] for n in range(9)]}
+    lower["wires"] = [["received", n, 16 * n + 10, 16 * n + 11] for n in range(9)]
+    lower["events"], upper["events"] = [["score", 5, 80, 80]], [["score", 5, 80, 80]]
+    for n in range(9):
+        at, late = 16 * n, 16 * n - 7 * (n in (0, 5))
+        lower["events"] += [["forward", n, late, at + 3], ["wait", n, at + 3, at + 11], ["pull", n, at + 11, at + 14],
+                            ["step", n, at + 14, at + 16]]
+        upper["events"] += [["wait", n, late, at + 4], ["forward", n, at + 4, at + 6], ["pull", n, at + 6, at + 9],
+                            ["step", n, at + 9, at + 10]]
+    report = Report(None, reach.backprop(2).tolist(), False, [lower, upper])
+    assert report.times() == {"head": [0, 0], "forward": [3, 2], "vjp": [2.5, 2], "weight": [2.5, 2], "latency": 1}
+    assert report.pace() == {"measured": 16, "simulated": 16}
 
 
 def test_a_clock_that_goes_otherwise_is_set(tmp_path, images, monkeypatch):
