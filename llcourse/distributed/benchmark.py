@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from .. import data, measure, networks, reach, timeline
+from .. import data, networks, reach, timeline
 from ..arguments import whole
 from ..copying import copied
 from ..precision import choose
@@ -55,14 +55,9 @@ def rows(depth=32, batch=128, rounds=3, steps=12):
     if batch % rivals.MICRO:
         raise ValueError(f"batch is {batch}; GPipe and 1F1B split it into {rivals.MICRO} micro-batches of one size")
     images = data.load("cifar10", train=(steps + 2 * SKIPPED) * batch, test=batch)
-    threads = torch.get_num_threads()
-    try:
-        torch.set_num_threads(1)
-        precision = "float32" if choose("auto", "cpu").dtype is None else "bfloat16"
-        recipe = Recipe(batch=batch, lr=0.01, precision=precision)
-        net, border = halves(depth, images, recipe)
-    finally:
-        torch.set_num_threads(threads)
+    precision = _precision()
+    recipe = Recipe(batch=batch, lr=0.01, precision=precision)
+    net, border = halves(depth, images, recipe, steps)
     every = [[_measured(row, net, images, recipe, steps) for row in ROWS] for _ in range(rounds)]
     for measured in every:
         one, pipeline = (next(m["seconds"] for row, m in zip(ROWS, measured) if (row.rival, row.threads) == wanted)
@@ -75,28 +70,33 @@ def rows(depth=32, batch=128, rounds=3, steps=12):
                                         for key in every[0][n]}} for n, row in enumerate(ROWS)]
 
 
-def halves(depth, images, recipe):
-    """(a ResNet cut in two, the last block of the lower half): the cut whose slower worker, its head included, takes
-    the least time, by measurement of cuts that are tried."""
-    x, y = next(images.batches(recipe.batch, torch.Generator().manual_seed(0)))
+def _precision():
+    """The faster one, of one thread."""
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        return "float32" if choose("auto", "cpu").dtype is None else "bfloat16"
+    finally:
+        torch.set_num_threads(threads)
 
+
+def halves(depth, images, recipe, steps):
+    """(a ResNet cut in two, the last block of the lower half): the cut at which the slower of two decoupled workers has
+    the least share of the work, by launches of cuts that are tried."""
     def network(end):
         torch.manual_seed(0)
         whole = networks.resnet(depth)
         whole.published = {2: [whole.block_names[end - 1]]}
-        net = channels_last(whole.cut(2))
-        net.precision = choose(recipe.precision, "cpu").dtype
-        return net, whole.block_names[end - 1]
+        return channels_last(whole.cut(2)), whole.block_names[end - 1]
 
     @cache
-    def seconds(end):
-        times = measure.module_times(network(end)[0], (x, y), rounds=5)
-        return [forward + vjp + weight + 3 * head for forward, vjp, weight, head in zip(
-            *(times[part] for part in ("forward", "vjp", "weight", "head")))]
+    def share(end):  # of worker 1
+        first, second = figures(launch(network(end)[0], images, 1, recipe=recipe, threads=1).workers, steps)["busy"]
+        return first / (first + second)
 
     ends = range(1, len(networks.resnet(depth).blocks))
-    first = bisect_left(ends, 0, key=lambda end: seconds(end)[0] - seconds(end)[1])  # where worker 1 is the slower
-    return network(min(ends[max(first - 1, 0):first + 1], key=lambda end: max(seconds(end))))
+    first = bisect_left(ends, 0.5, key=share)
+    return network(min(ends[max(first - 1, 0):first + 1], key=lambda end: abs(share(end) - 0.5)))
 
 
 def _measured(row, net, images, recipe, steps):

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from llcourse import Recipe, networks, reach
-from llcourse.distributed import benchmark, prepare, rivals
+from llcourse.distributed import Report, benchmark, prepare, rivals
 from llcourse.distributed.benchmark import ROWS, SKIPPED
 
 RECIPE = Recipe(batch=8, lr=0.05, augment=False)
@@ -80,7 +80,8 @@ def test_a_rival_that_fails_says_why(tmp_path, net, images):
         rivals.run(tmp_path / "job", "ZB", 2)
 
 
-def test_every_row_is_measured():
+def test_every_row_is_measured(monkeypatch):
+    monkeypatch.setattr(benchmark, "halves", lambda *_: (networks.resnet(8, width=4).cut(2), "2.1"))  # its own test
     threads, running = torch.get_num_threads(), threading.active_count()
     rows = benchmark.rows(depth=8, batch=8, rounds=1, steps=2)
     assert [(row["name"], row["processes"], row["threads"]) for row in rows] == [
@@ -97,16 +98,19 @@ def test_every_row_is_measured():
 
 
 @pytest.mark.parametrize("first, second, border", [
-    ([1, 2, 3], [3, 2, 1], 1), ([3, 4, 5], [2, 1, 0], 0), ([1, 2, 3], [9, 8, 7], 2), ([1, 2, 9], [9, 3, 1], 1)])
+    ([1, 2, 3], [3, 2, 1], 1), ([3, 4, 5], [2, 1, 0], 0), ([1, 2, 3], [9, 8, 7], 2), ([1, 2, 9], [9, 3, 1], 1),
+    ([1, 4, 90], [9, 6, 60], 1)])  # the last of another speed of the machine
 def test_halves_take_the_same_time(monkeypatch, images, first, second, border):
-    """first, second: seconds of the two workers, by cuts from below."""
-    def times(net, batch, rounds):
+    """first, second: seconds of the two workers' work, by cuts from below."""
+    def launched(net, *_, **settings):
         n = len(net.body[0]) - 1
-        return {"forward": [first[n] / 4, second[n] / 4], "vjp": [first[n] / 4, 0], "weight": [0, second[n] / 4],
-                "head": [first[n] / 6, second[n] / 6]}
+        longer = max(first[n], second[n])
+        return Report(None, None, False, [
+            {"events": events(*(longer * k for k in range(2 + 2 * SKIPPED)), step=work), "wires": [], "memory": 0}
+            for work in (first[n], second[n])])
 
-    monkeypatch.setattr(benchmark.measure, "module_times", times)
-    net, name = benchmark.halves(8, images, RECIPE)
+    monkeypatch.setattr(benchmark, "launch", launched)
+    net, name = benchmark.halves(8, images, RECIPE, steps=2)
     assert name == networks.resnet(8).block_names[border] and len(net.body[0]) == border + 1
 
 
