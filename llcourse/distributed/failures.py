@@ -43,8 +43,8 @@ def found(folder):
     """One failure for each attempt that failed, in their order: who died, else what a worker says of itself, else of
     another; of several the first.
 
-    Of workers that say it of themselves the first is the lowest in the earliest batch, whoever saw it sooner: a NaN goes
-    up with the features."""
+    Of workers that say it of themselves the first is the lowest in the earliest batch, whoever saw it sooner: a NaN
+    goes up with the features."""
     folder, log = Path(folder), Path(folder) / "torchrun.log"
     notes = [json.loads(path.read_text()) for path in folder.glob("failure-*.json")]
     dead = FIRST.findall(log.read_text(errors="replace")) if log.exists() else []
