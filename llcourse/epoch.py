@@ -5,6 +5,7 @@ import time
 import torch
 
 from . import measure
+from .losses import Losses
 
 TURNS, MODULES = 333_331, 666_661  # added to an epoch's key: its batches, its turns and its dropout draw apart
 
@@ -19,7 +20,7 @@ def epoch(run, bar, stop):
     bar: a progress bar, moved on at every step.   stop: called after each; raises if the run shall end.
     """
     began, (number, phase, done, trained) = time.perf_counter(), phase_at(run.phases, len(run.history.rows))
-    net, recipe, batches, values = run.net, run.recipe, run.steps_per_epoch, []
+    net, recipe, batches, seen = run.net, run.recipe, run.steps_per_epoch, Losses(len(run.net.heads))
     wake(run, phase.frozen)
     if done == 0:
         run.updates.zero_()
@@ -33,21 +34,20 @@ def epoch(run, bar, stop):
             x, y = _next(images, batches) if net.reads_images(losses) else (None, None)
             lrs = [recipe.lr_at(phase.position(cell, n, batches), phase.epochs)
                    for cell, n in enumerate(run.updates.tolist())]
-            values.append(run.step(x, y, lrs, losses) if losses else {})
-            run.updates[net.updated_by(values[-1])] += 1
+            values = run.step(x, y, lrs, losses) if losses else {}
+            seen.add(values)
+            run.updates[net.updated_by(values)] += 1
             if run.device.type == "cpu":  # elsewhere a look at the value would make the host wait for the device
-                _check_finite(run, values[-1:], len(values))
+                _check_finite(run, seen.nonfinite(seen.taken - 1))
             bar.update()
             stop()
     bar.pause()
     wake(run)
-    _check_finite(run, values, 1)
+    _check_finite(run, seen.nonfinite())
     score = measure.score(net, run.images, heads=sorted(trained))
     measured = run.history.score
     bar.set_postfix_str(f"{measured.name} {measured.text(score[max(phase.losses)])}", refresh=False)
-    by_loss = [[step[i] for step in values if i in step] for i in range(len(net.heads))]
-    return {"epoch": len(run.history.rows) + 1, "phase": number,
-            "loss": [torch.stack(steps).mean().item() if steps else None for steps in by_loss],
+    return {"epoch": len(run.history.rows) + 1, "phase": number, "loss": seen.means(),
             measured.name: score, **{name: look(net, run.images) for name, look in run.watch.items()},
             "seconds": time.perf_counter() - began}
 
@@ -83,21 +83,11 @@ def _next(images, batches):
     raise ValueError(f"the turns of an epoch ask for more than its {batches} batches of images")
 
 
-def _check_finite(run, values, first):
-    if (found := nonfinite(values, first)) is None:
+def _check_finite(run, found):
+    if found is None:
         return
     step, i, value = found
     raise NonFiniteLoss(
-        f"the loss of module {i + 1} is {value} at step {step} of epoch {len(run.history.rows) + 1}. "
+        f"the loss of module {i + 1} is {value} at step {step + 1} of epoch {len(run.history.rows) + 1}. "
         "The network is back where that epoch began. A lower learning rate or a longer warm-up mends "
         f"most such runs: recipe=Recipe(lr={run.recipe.lr / 4:g})")
-
-
-def nonfinite(values, first):
-    """(step, loss, value) of the first that is infinite or NaN in a list of {loss: scalar}, steps counted from `first`;
-    None if all are finite."""
-    every = torch.stack([value for step in values for value in step.values()] or [torch.zeros(())])
-    if every.isfinite().all():
-        return None
-    return next((n, i, value.item()) for n, step in enumerate(values, first)
-                for i, value in step.items() if not value.isfinite())

@@ -5,7 +5,8 @@ import time
 import torch
 
 from .. import measure, optimizers, routes
-from ..epoch import MODULES, TURNS, nonfinite, phase_at, wake
+from ..epoch import MODULES, TURNS, phase_at, wake
+from ..losses import Losses
 from ..objectives import predicting
 from ..steps import channels_last
 from . import saving
@@ -27,9 +28,8 @@ class Shift:
         cells = [self.net.cells[i] for i in place.cells]
         self.optimizer = optimizers.make(cells, self.recipe, self.images.device)
         self.updates = torch.zeros(len(cells), dtype=torch.long)
-        self.rows, self.at, self.step, self.taken, self.values = [], 0, 0, 0, []
-        # epochs that are done; turns of the epoch at hand; steps in all; turns in all; {loss: value} of each of this
-        # epoch's
+        self.rows, self.at, self.step, self.taken, self.losses = [], 0, 0, 0, Losses(len(self.net.heads))
+        # epochs that are done; turns of the epoch at hand; steps in all; turns in all; this epoch's losses
         self.progress = saving.Progress(folder, place.number)
 
     def work(self):
@@ -37,7 +37,7 @@ class Shift:
         epochs = sum(phase.epochs for phase in self.job.phases)
         while len(self.rows) < epochs:
             self.rows.append(self.epoch())
-            self.at, self.values = 0, []
+            self.at, self.losses = 0, Losses(len(self.net.heads))
             if len(self.rows) == epochs:
                 self.came(self.step + 1)  # with the last scores
                 self.save(self.step)
@@ -77,9 +77,8 @@ class Shift:
         wake(self)
         with self.log("score"):
             score = self.score(sorted(trained))
-        losses = [[step[i] for step in self.values if i in step] for i in range(len(net.heads))]
         return {"epoch": len(self.rows) + 1, "phase": number, self.images.score.name: score,
-                "loss": [torch.stack(steps).mean().item() if steps else None for steps in losses],
+                "loss": self.losses.means(),
                 "seconds": time.perf_counter() - began}
 
     def turn(self, x, y, losses, phase):
@@ -95,12 +94,12 @@ class Shift:
                     group["lr"] = self.recipe.lr_at(phase.position(cell, n, self.job.batches), phase.epochs)
                 self.optimizer.step()
                 self.updates[[self.place.cells.index(cell) for cell in moved]] += 1
-        if found := nonfinite([share.values], self.at + 1):
-            step, i, value = found
-            raise FloatingPointError(f"the loss of module {i + 1} is {value} at step {step} of epoch "
+        self.losses.add(share.values)
+        if found := self.losses.nonfinite(self.losses.taken - 1):
+            _, i, value = found
+            raise FloatingPointError(f"the loss of module {i + 1} is {value} at step {self.at + 1} of epoch "
                                      f"{len(self.rows) + 1}; a lower learning rate or a longer warm-up mends most "
                                      f"such runs: recipe=Recipe(lr={self.recipe.lr / 4:g})")
-        self.values.append(share.values)
         self.taken += 1
         if self.place.free and phase.slowdown and (slower := phase.slowdown[self.place.number] - 1) > 0:
             with self.log("slow"):
@@ -129,12 +128,10 @@ class Shift:
 
     def save(self, step):
         with self.log("save"):
-            values = {f"values.{i}": torch.stack([step[i] for step in self.values if i in step])
-                      for i in self.place.cells if any(i in step for step in self.values)}
-            there = [[i in step for i in self.place.cells] for step in self.values]
+            values = {f"losses.{i}": self.losses.of(i) for i in self.place.cells if self.losses.steps[i]}
             saving.save(self.folder, self.place.number, step, self.state() | values,
                         {"rows": self.rows, "at": self.at, "step": self.step, "taken": self.taken,
-                         "config": self.job.name, "there": there})
+                         "config": self.job.name, "turns": self.losses.taken, "seen": self.losses.steps})
             saving.forget(self.folder, self.place.number, self.meeting.least("saved", step))
 
     def state(self):
@@ -160,10 +157,11 @@ class Shift:
             tensor.copy_(tensors[f"optimizer.{name}"])
         self.updates.copy_(tensors["updates"])
         torch.set_rng_state(tensors["chance"].cpu())
-        self.rows, self.at, self.taken, self.values = record["rows"], record["at"], record["taken"], []
-        left = {i: iter(tensors[f"values.{i}"]) for i in self.place.cells if f"values.{i}" in tensors}
-        for there in record["there"]:
-            self.values.append({i: next(left[i]) for i, one in zip(self.place.cells, there) if one})
+        self.rows, self.at, self.taken, self.losses = (record["rows"], record["at"], record["taken"],
+                                                       Losses(len(self.net.heads)))
+        seen = [dict(zip(steps, tensors[f"losses.{i}"])) if steps else {} for i, steps in enumerate(record["seen"])]
+        for n in range(record["turns"]):
+            self.losses.add({i: of[n] for i, of in enumerate(seen) if n in of})
         self.came(record["step"])
 
 

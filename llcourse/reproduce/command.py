@@ -117,4 +117,6 @@ def _begin_process(with_bar):
 
 def _summary(job):
     run = results.read(job.file)
-    return f"error {run['error']:.2f} % in {run['minutes']:.1f} minutes"
+    score = suites.named(run["suite"]).score
+    error = f"{score.error_name} {run['error']:.{score.digits + 1}f} {score.unit}".rstrip()
+    return f"{error} in {run['minutes']:.1f} minutes"

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import threading
 import time
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import jsonschema
 import psutil
@@ -210,6 +212,12 @@ def test_a_killed_run_goes_on_where_it_stopped(tiny, monkeypatch):
     run.execute(job())
     assert untimed(job().file) == expected and len(seen) == 1
     assert [f.name for f in tiny.iterdir()] == [job().file.name]
+
+
+def test_a_line_a_run_says_what_was_reached():
+    lines = [command._summary(SimpleNamespace(file=paths.root() / "results" / name / "backprop-seed0.json"))
+             for name in ("gpt-short", "dgl-short")]
+    assert lines[0].startswith("bits per byte 1.9798 in ") and re.match(r"error 1\d\.\d\d % in ", lines[1])
 
 
 def test_nothing_starts_that_cannot_end_in_time(tiny, capsys):
