@@ -73,7 +73,7 @@ class Report:
         What a worker does besides counts to the part beside it: the optimizer's step to the weight gradient, loading
         and packing to the forward pass. Where every backward pass trains, it is split in halves.
         """
-        found = {name: [] for name in ("head", "forward", "vjp", "weight")}
+        found, wires = {name: [] for name in ("head", "forward", "vjp", "weight")}, []
         for worker in self.workers:
             steps = self._in_step(worker)
             kinds = [(kind, b - a) for kind, step, a, b in worker["events"] if step in steps]
@@ -85,8 +85,7 @@ class Report:
             found["forward"].append(of["forward"])
             found["vjp"].append(vjp)
             found["weight"].append(of["weight"] - vjp)
-        wires = [b - a for worker in self.workers for kind, step, a, b in worker["wires"]
-                 if kind == "received" and step in self._in_step(worker)]
+            wires += [b - a for kind, step, a, b in worker["wires"] if kind == "received" and step in steps]
         return found | {"latency": sum(wires) / max(len(wires), 1)}
 
     def pace(self):
