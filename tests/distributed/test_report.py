@@ -117,9 +117,8 @@ def test_no_pace_where_each_has_its_own(tmp_path, images):
 def test_pace_of_known_times():
     """Backprop: 3 s forward there, 1 s on the way, 2 + 4 s here, 1 s back, 5 s there: 16 s, of which nothing overlaps.
     The first step of all, and one after the scores, took longer."""
-    lower, upper = {"wires": []}, {"wires": [["received", n, 16 * n + 3, 16 * n + 4] for n in range(9)]}
-    lower["wires"] = [["received", n, 16 * n + 10, 16 * n + 11] for n in range(9)]
-    lower["events"], upper["events"] = [["score", 5, 80, 80]], [["score", 5, 80, 80]]
+    lower, upper = ({"events": [["score", 5, 80, 80]],
+                     "wires": [["received", n, 16 * n + at, 16 * n + at + 1] for n in range(9)]} for at in (10, 3))
     for n in range(9):
         at, late = 16 * n, 16 * n - 7 * (n in (0, 5))
         lower["events"] += [["forward", n, late, at + 3], ["wait", n, at + 3, at + 11], ["pull", n, at + 11, at + 14],
