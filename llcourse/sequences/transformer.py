@@ -47,12 +47,11 @@ class Attention(nn.Module):
         self.out = BackToStream(width, width, layers)
 
     def forward(self, x):
-        q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).unbind(2)
+        qk, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).split([2, 1], dim=2)
         T, begun = x.shape[1], 0 if self.past is None else self.past.length
         if self.rotary:
-            turns = rotations(self.context, q.shape[-1], x.device, q.dtype)[:, begun : begun + T, None]
-            q, k = turned(q, *turns), turned(k, *turns)
-        q, k, v = (t.transpose(1, 2) for t in (q, k, v))  # what comes out is then laid out as x is
+            qk = turned(qk, *rotations(self.context, qk.shape[-1], x.device, qk.dtype)[:, begun : begun + T])
+        (q, k), v = qk.transpose(1, 3).unbind(2), v[:, :, 0].transpose(1, 2)  # what comes out is then laid out as x is
         if self.past is not None:
             k, v = self.past.extended(k, v)
         seen = None  # by each of several positions behind a past; alone a position sees all
@@ -66,19 +65,20 @@ class Attention(nn.Module):
 
 
 def turned(x, cos, sin):
-    """(batch, T, heads, n): the pairs (i, i + n / 2) turned by their angles, (T, 1, n / 2)."""
-    a, b = x.chunk(2, dim=-1)
-    return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
+    """(batch, T, 2, heads, n), queries and keys: the pairs (i, i + n / 2) turned by their angles."""
+    return x * cos + x.roll(x.shape[-1] // 2, dims=-1) * sin
 
 
 @cache
 def rotations(context, n, device, dtype):
-    """(2, context, n / 2): cosine and sine of position times 10,000 ** (-2 i / n)."""
+    """(2, context, 1, 1, n) of position times 10,000 ** (-2 i / n), i and i + n / 2 alike: the cosine, and the sine,
+    whose first half is negative."""
     with torch.inference_mode(False), torch.no_grad():
         like = {"device": device, "dtype": torch.float64 if dtype == torch.float64 else torch.float32}
         speeds = 10_000.0 ** (-2 * torch.arange(n // 2, **like) / n)
         angles = torch.outer(torch.arange(context, **like), speeds)
-        return torch.stack([angles.cos(), angles.sin()]).to(dtype)
+        cos, sin = angles.cos(), angles.sin()
+        return torch.stack([torch.cat([cos, cos], 1), torch.cat([-sin, sin], 1)])[:, :, None, None].to(dtype)
 
 
 class Block(nn.Module):
