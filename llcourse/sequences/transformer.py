@@ -47,7 +47,7 @@ class Attention(nn.Module):
         self.out = BackToStream(width, width, layers)
 
     def forward(self, x):
-        qk, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).split([2, 1], dim=2)
+        qk, v = self.qkv(x).view(*x.shape[:2], 3, self.heads, -1).split_with_sizes([2, 1], dim=2)
         T, begun = x.shape[1], 0 if self.past is None else self.past.length
         if self.rotary:
             qk = turned(qk, *rotations(self.context, qk.shape[-1], x.device, qk.dtype)[:, begun : begun + T])
