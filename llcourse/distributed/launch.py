@@ -21,6 +21,8 @@ from . import failures, saving
 from .job import load, named_folder, prepare
 from .report import Report
 
+LOOK = 0.1  # seconds between torchrun's looks at who has ended
+
 
 class WorkerError(RuntimeError):
     """A worker failed. `worker` (from 1), `host`, `step`, `cause`; all that is known of it is `failure`, a dict."""
@@ -59,7 +61,7 @@ def start(folder, workers, restarts=0):
     _clean(folder)
     command = [sys.executable, "-m", "torch.distributed.run", "--nnodes=1", f"--nproc-per-node={workers}",
                f"--max-restarts={restarts}", "--rdzv-backend=c10d", f"--rdzv-endpoint={folder / 'rendezvous'}",
-               "--rdzv-conf=store_type=file", "--local-addr=127.0.0.1", "--monitor-interval=0.1",
+               "--rdzv-conf=store_type=file", "--local-addr=127.0.0.1", f"--monitor-interval={LOOK}",
                f"--log-dir={folder / 'torchrun'}", "-m", "llcourse", "worker", str(folder)]
     package = str(Path(__file__).parents[2])  # workers import the llcourse that this is, wherever they are started
     here = {"LLCOURSE_ALONE": "1", "LLCOURSE_LAUNCHER": str(os.getpid()),

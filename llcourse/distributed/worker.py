@@ -23,6 +23,7 @@ from .place import Place
 from .shift import Shift
 
 SET = "RANK", "WORLD_SIZE"  # by torchrun
+GRACE = 1.0  # seconds; torchrun looks every tenth of one who has ended, and of several names one
 
 
 def configure(parser):
@@ -47,6 +48,8 @@ def main(args):
             failures.note(args.folder, failed)
         print(f"worker {failed['worker']} on {failed['host']}, step {failed['step']}: {failed['cause']}",
               file=sys.stderr, flush=True)
+        if failed["by"] is not None:
+            time.sleep(GRACE)  # so that torchrun finds the other one dead, and not this one, and ends this one
         os._exit(1)  # threads may wait within a send or a receive that nobody will ever answer
 
 
