@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
@@ -31,7 +32,7 @@ def provenance(command, device=None, source=None):
     return {
         "command": command,
         "commit": _git("rev-parse", "HEAD") or None,
-        "clean": _git("status", "--porcelain", "--", ".", ":(exclude)results") == "",
+        "clean": _uncommitted() == "",
         "versions": {"python": platform.python_version()} | {
             name: importlib.metadata.version(name) for name in ("torch", "torchvision", "numpy")},
         "device": torch.cuda.get_device_name(device) if on_gpu else f"cpu ({platform.machine()})",
@@ -41,12 +42,26 @@ def provenance(command, device=None, source=None):
     }
 
 
+def warn_if_unclean():
+    """Say, before hours of recording, that provenance will not call the tree clean, and why; nothing without git."""
+    files = [line.split(maxsplit=1)[1] for line in (_uncommitted() or "").splitlines()]
+    if files:
+        print(f"no commit holds {', '.join(files[:3])}{f' and {len(files) - 3} more' if files[3:] else ''}: what is "
+              'recorded now says "clean": false: nobody can make it again from its commit. Commit or move that first',
+              file=sys.stderr)
+
+
 def code_digest():
     """A short name for the package's code and its torch: what was computed under one is not mixed with another's."""
     digest = sha256(torch.__version__.encode())
     for file in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def _uncommitted():
+    """A line each file that differs from the commit, or is in none; None without git."""
+    return _git("status", "--porcelain", "--", ".", ":(exclude)results")
 
 
 def _git(*arguments):

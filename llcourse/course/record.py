@@ -34,6 +34,8 @@ def record(number, path, seeds, jobs=1):
     folder.mkdir(parents=True, exist_ok=True)
     missing = [seed for seed in range(seeds) if not (folder / f"{seed}.json").exists()]
     print(f"{number}: {seeds - len(missing)} of {seeds} seeds are there, {len(missing)} to run", flush=True)
+    if missing:
+        results.warn_if_unclean()
     with ThreadPoolExecutor(jobs) as pool:
         try:
             list(pool.map(lambda seed: _run_seed(number, path, folder, seed, threads), missing))

@@ -44,6 +44,8 @@ def main(args):
     missing = [job for job in jobs if not job.file.exists()]
     print(f"{args.suite}: {len(jobs) - len(missing)} of {len(jobs)} runs are there, "
           f"{len(missing)} to make on {device}; results go to {folder(args.suite, epochs)}", flush=True)
+    if missing:
+        results.warn_if_unclean()
     failed = work_off(missing, args.jobs)
     print(f"\n{recorded.table(args.suite, epochs)}")
     return int(failed)

@@ -36,7 +36,7 @@ def generate(net, prompt, length, *, seed=0, temperature=1.0, head=-1):
     onednn = torch.backends.mkldnn.flags(enabled=False, allow_tf32=None)  # its set-up is a tenth of a byte's time
     with torch.inference_mode(), onednn:
         net = net.unheld().eval()  # of a copy made here PyTorch keeps no account, which a byte at a time is dear
-        device, pasts, said = next(net.parameters()).device, remember(net), []
+        device, pasts, said, tops = next(net.parameters()).device, remember(net), [], []
         generator = torch.Generator(device).manual_seed(seed)
         new = window = torch.tensor([list(prompt[-context:])], device=device)
         for _ in range(length):
@@ -44,9 +44,13 @@ def generate(net, prompt, length, *, seed=0, temperature=1.0, head=-1):
                 new = window = window[:, -max(1, context // 2):]
                 for past in pasts:
                     past.length = 0
-            new = _drawn(net.logits(new, (head,))[head][0, -1].float(), temperature, generator).view(1, 1)
+            top, new = _drawn(net.logits(new, (head,))[head][:, -1].float(), temperature, generator)
             window = torch.cat([window, new], dim=1)
             said.append(new)
+            tops.append(top)
+    if not torch.cat(tops).isfinite().all():  # asked once, so that no byte waits for a GPU
+        raise ValueError(f"the network's logits, at temperature {temperature}, are not finite: nothing can be drawn, "
+                         "did its training diverge?")
     return bytes(torch.cat(said).flatten().tolist())
 
 
@@ -60,12 +64,10 @@ def remember(net):
 
 
 def _drawn(logits, temperature, generator):
-    """An index drawn by logits, (n,)."""
-    if not logits.isfinite().all():
-        raise ValueError("the network's logits are not finite, so nothing can be drawn: did its training diverge?")
-    if temperature == 0:
-        return logits.argmax()
-    return torch.multinomial(torch.softmax(logits / temperature, dim=0), 1, generator=generator)
+    """An index drawn by logits, (1, n), behind the value that won with it, (1, 1) each. Gumbel's noise: at i the sum is
+    the largest one with the probability that the softmax gives to i."""
+    noise = torch.empty_like(logits).exponential_(generator=generator).log_()
+    return (logits - temperature * noise).max(dim=1, keepdim=True)
 
 
 def _reader(net):

@@ -2,6 +2,7 @@
 stop."""
 
 import json
+import subprocess
 
 import nbformat
 import pytest
@@ -126,6 +127,30 @@ def test_finished_seeds_are_kept_and_half_a_seed_is_not(checkout, executions, ca
     assert main(["run", "03", "--seeds", "4"]) == 0 and set(ran) == {0, 1, 2, 3} - finished
     assert results.read(results.claims_file("03"))["claims"][0]["values"] == [8, 9, 10, 11]
     assert results.read(results.claims_file("03"))["minutes"] == 2.0
+
+
+def test_what_no_commit_holds_is_named_before_the_seeds_run(checkout, executions, tmp_path, capsys):
+    def git(*arguments):
+        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments], check=True, cwd=tmp_path)
+
+    git("init", "-q")
+    checkout("1")
+    for name in ("log", "a note", "other", "results/claims/04.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    git("add", ".")
+    assert main(["run", "03", "--seeds", "2"]) == 0
+    said = capsys.readouterr().err
+    assert 'no commit holds "a note", log, notebooks/03_small.ipynb and 1 more: ' in said and '"clean": false' in said
+    assert results.read(results.claims_file("03"))["clean"] is False
+    (tmp_path / ".gitignore").write_text("executed\n")
+    git("add", ".")
+    git("commit", "-qm", "all of it")
+    checkout("2")
+    git("commit", "-qam", "another cell")
+    assert main(["run", "03", "--seeds", "2"]) == 0
+    assert "no commit holds" not in capsys.readouterr().err
+    assert results.read(results.claims_file("03"))["clean"] is True
 
 
 def test_seeds_of_other_code_or_images_are_not_mixed(checkout, executions, monkeypatch):

@@ -67,6 +67,14 @@ def test_suites_can_be_made(suite):
         assert suite.epochs_of_a_phase(c, suite.epochs) >= 1
 
 
+def test_what_no_commit_holds_is_named_before_the_runs_are_made(tiny, monkeypatch, capsys):
+    monkeypatch.setattr(results, "_uncommitted", lambda: "?? log\n M README.md")
+    assert main(["reproduce", "tiny"]) == 0
+    assert "no commit holds log, README.md: " in capsys.readouterr().err
+    assert main(["reproduce", "tiny"]) == 0
+    assert not capsys.readouterr().err, "nothing is left to make"
+
+
 def test_what_the_infopro_paper_reports():
     published = {c.name: c.published[0] for c in suites.SUITES["dgl-table"].configurations}
     assert (published["backprop"] == 7.37 and published["dgl-k16-1c2f"] == 16.21
