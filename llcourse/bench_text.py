@@ -74,7 +74,7 @@ def hand_written(net, x, y, dtype):
     return step
 
 
-def generation_row(device="cpu", rounds=3, **size):
+def generation_row(device="cpu", rounds=15, **size):
     """Bytes/s of filling the second half of the context, by `generate` and by whole forward passes: a dict."""
     torch.manual_seed(0)
     net = networks.gpt(**(size or SIZES[torch.device(device).type])).to(device).eval()
@@ -105,7 +105,8 @@ def tables(rows, generation, title=""):
 def bench(args):
     """What `--json` prints, and the tables."""
     batch = args.batch or (64 if on_gpu(args.device) else 8)
-    rows, row = step_rows(args.device, batch, args.rounds or 15), generation_row(args.device)
+    rounds = args.rounds or 15
+    rows, row = step_rows(args.device, batch, rounds), generation_row(args.device, rounds)
     size = ", ".join(f"{name} {n}" for name, n in SIZES[torch.device(args.device).type].items())
     return {"steps": rows, "generation": row}, "\n\n".join(map(str, tables(
         rows, row, f"GPT, {size}, batch {batch}, {where(args.device)}")))

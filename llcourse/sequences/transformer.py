@@ -47,11 +47,13 @@ class Attention(nn.Module):
         self.out = BackToStream(width, width, layers)
 
     def forward(self, x):
-        qk, v = self.qkv(x).view(*x.shape[:2], 3, self.heads, -1).split_with_sizes([2, 1], dim=2)
         T, begun = x.shape[1], 0 if self.past is None else self.past.length
+        heads = self.qkv(x).view(x.shape[0], T, 3 * self.heads, -1)
+        qk, v = heads.split_with_sizes([2 * self.heads, self.heads], dim=2)
         if self.rotary:
-            qk = turned(qk, *rotations(self.context, qk.shape[-1], x.device, qk.dtype)[:, begun : begun + T])
-        (q, k), v = qk.transpose(1, 3).unbind(2), v[:, :, 0].transpose(1, 2)  # what comes out is then laid out as x is
+            qk = turned(qk, *rotations(self.context, qk.shape[-1], x.device, qk.dtype).narrow(1, begun, T).unbind())
+        q, k = qk.transpose(1, 2).chunk(2, dim=1)
+        v = v.transpose(1, 2)  # what comes out is then laid out as x is
         if self.past is not None:
             k, v = self.past.extended(k, v)
         seen = None  # by each of several positions behind a past; alone a position sees all
@@ -65,20 +67,20 @@ class Attention(nn.Module):
 
 
 def turned(x, cos, sin):
-    """(batch, T, 2, heads, n), queries and keys: the pairs (i, i + n / 2) turned by their angles."""
+    """(batch, T, heads, n), queries or keys: the pairs (i, i + n / 2) turned by their angles."""
     return x * cos + x.roll(x.shape[-1] // 2, dims=-1) * sin
 
 
 @cache
 def rotations(context, n, device, dtype):
-    """(2, context, 1, 1, n) of position times 10,000 ** (-2 i / n), i and i + n / 2 alike: the cosine, and the sine,
+    """(2, context, 1, n) of position times 10,000 ** (-2 i / n), i and i + n / 2 alike: the cosine, and the sine,
     whose first half is negative."""
     with torch.inference_mode(False), torch.no_grad():
         like = {"device": device, "dtype": torch.float64 if dtype == torch.float64 else torch.float32}
         speeds = 10_000.0 ** (-2 * torch.arange(n // 2, **like) / n)
         angles = torch.outer(torch.arange(context, **like), speeds)
         cos, sin = angles.cos(), angles.sin()
-        return torch.stack([torch.cat([cos, cos], 1), torch.cat([-sin, sin], 1)])[:, :, None, None].to(dtype)
+        return torch.stack([torch.cat([cos, cos], 1), torch.cat([-sin, sin], 1)])[:, :, None].to(dtype)
 
 
 class Block(nn.Module):
