@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import sys
 from collections import namedtuple
 from functools import partial
 
@@ -9,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from . import borders, cost, measure, networks, objectives, reach
+from .arguments import whole
 from .recipe import Recipe
 from .steps import EagerStep, FastStep
 from .tables import Table
@@ -165,6 +167,15 @@ def configure(parser):
 
 
 def main(args):
+    """Print what a bench finds; 1 where its arguments cannot be."""
+    try:
+        for name, least in (("batch", 2), ("rounds", 1)):
+            if (given := getattr(args, name)) is not None:
+                whole(f"--{name}", given, least)
+        torch.empty(0, device=args.device)
+    except (ValueError, RuntimeError, AssertionError) as error:
+        print(error, file=sys.stderr)
+        return 1
     rows, shown = importlib.import_module(BENCHES[args.what][0]).bench(args)
     print(json.dumps(rows) if args.json else shown)
     return 0

@@ -17,6 +17,11 @@ class Cell:
         """Those of module, head and objective: what an optimizer of this cell steps."""
         return [p for part in (self.module, self.head, self.objective) if part is not None for p in part.parameters()]
 
+    def reads(self):
+        """Parameters of other cells that its head reads as constants: those that the head or a part of it names as its
+        `reads` (see sequences/heads.py)."""
+        return [p for part in self.head.modules() for p in getattr(part, "reads", ())]
+
     def forward(self, inputs, sends, context=(), shows=False):
         """Run the module on leaves of `inputs`, {source: tensor}, and on context, tensors; returns its Graph.
 

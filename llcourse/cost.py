@@ -101,10 +101,10 @@ def training_macs(net, shape):
     """MACs of one image's training step by the papers' count: 1 unit forward, 1 per input-VJP, 1 per weight gradient.
 
     The steps are those of the network's plan: a pass that sends a message on costs a module's MACs, one that trains it
-    as much again; a head that is computed, and the `macs` of its objective, cost three times their own, a head that is
-    `read_only`, whose matrix nobody trains, twice; a border costs what its `macs` says. That the first layer behind a
-    border needs no input-VJP is left out, as in the literature, and that attention's products, which have no weights,
-    take two units in any pass, also in one that only trains or only hands on; `exact_macs` has both.
+    as much again; a head that is computed, and the `macs` of its objective, cost three times their own, a head that
+    `reads` another's matrix, which it does not train, twice; a border costs what its `macs` says. That the first layer
+    behind a border needs no input-VJP is left out, as in the literature, and that attention's products, which have no
+    weights, take two units in any pass, also in one that only trains or only hands on; `exact_macs` has both.
     """
     rows, total = modules(net, shape), 0
     for step in net.plan():
@@ -112,7 +112,7 @@ def training_macs(net, shape):
             body, border = rows[step.cell][0], net.borders[step.cell]
             total += body.macs + (0 if border is None else border.macs(body.shape))
         elif isinstance(step, Losses):
-            total += sum((2 if getattr(net.heads[i], "read_only", False) else 3) * rows[i][1].macs
+            total += sum((2 if getattr(net.heads[i], "reads", ()) else 3) * rows[i][1].macs
                          + 3 * getattr(net.objectives[i], "macs", 0) for i in step.losses)
         elif isinstance(step, Pull):
             total += (2 if step.trains else 1) * rows[step.cell][0].macs

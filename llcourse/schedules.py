@@ -73,7 +73,7 @@ def sequential(net, epochs):
 
     Bengio et al. (2007); Belilovsky et al. (2019). K times as many epochs in all as synchronous training. Heads
     beyond the last module train with it. Raises ValueError unless every module has its own loss: with wider reaches,
-    what to freeze is not defined.
+    what to freeze is not defined. A shared readout is refused: the last head, which it copies, would train last.
     """
     if not np.array_equal(net.reach, np.eye(len(net.heads), net.K)):
         raise ValueError(f"sequential training needs reach.local({net.K}): every module its own loss and no other; "
@@ -171,15 +171,28 @@ def phases(schedule, net, epochs):
         raise ValueError(f"a schedule is called with a network and epochs; {schedule!r} cannot be: {error}") from None
     if not isinstance(made, list) or not made or not all(isinstance(phase, Phase) for phase in made):
         raise ValueError(f"a schedule gives a list of Phase, one at least; got {made!r}")
+    trained = set()  # cells, up to and in a phase
     for phase in made:
         if not phase.losses or not set(phase.losses) <= set(net.losses):
             raise ValueError(f"a phase computes losses {phase.losses}; those that train something are {net.losses}")
         if net.reach[list(phase.losses), : phase.frozen].any():
             raise ValueError(f"a phase freezes {phase.frozen} modules, and some of its losses {phase.losses} train "
                              f"them by\n{net.reach}")
+        trained |= set(net.updated_by(phase.losses))
+        _refuse_reading(net, phase.losses, trained)
         for together in [phase.losses] if phase.turns is None else [(i,) for i in phase.losses]:
             _refuse_sharing(net, together)
     return made
+
+
+def _refuse_reading(net, losses, trained):
+    """ValueError if the head of one of these losses reads what has never been trained, and is to be one day."""
+    cells = net.cells
+    untrained = {p: j for j, cell in enumerate(cells) if j not in trained for p in cell.parameters() if p.requires_grad}
+    for i in losses:
+        if read := {untrained[p] for p in cells[i].reads() if p in untrained}:
+            raise ValueError(f"head {i + 1} reads parameters of cell {min(read) + 1}, which no loss has trained by "
+                             "then: train both in one phase (schedule=\"synchronous\"), or take a head of its own")
 
 
 def _refuse_sharing(net, losses):

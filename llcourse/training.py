@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from . import checkpoint as checkpoints
-from . import interrupts, objectives, reach, standing
+from . import interrupts, reach, standing
 from .arguments import flag, whole
 from .epoch import epoch, resting, wake
 from .history import History
@@ -47,7 +47,9 @@ class Run:
         epochs, fast = whole("epochs", epochs, 1), flag("fast", fast)
         if images.train_size < 2:
             raise ValueError(f"BatchNorm needs at least 2 training images; got {images.train_size}")
-        objectives.refuse_images(net.objectives, images)
+        for part in net.modules():
+            if hasattr(part, "refuse_data"):
+                part.refuse_data(images)
         self.images, self.recipe, self.seed = images, recipe or Recipe(), whole("seed", seed, 0, SEEDS)
         self.device, self.watch = images.device, watch or {}
         self.phases, self.resting = phases(schedule, net, epochs), resting(net)

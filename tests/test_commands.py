@@ -23,6 +23,15 @@ def test_an_unknown_command_names_the_known(capsys):
     assert "no command 'doktor'; it has doctor, data, run, bench" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("what", ["steps", "text"])
+@pytest.mark.parametrize("arguments, message", [
+    (["--batch", "0"], "--batch is 0; it is a whole number from 2"), (["--rounds", "0"], "--rounds is 0"),
+    (["--batch", "-1"], "--batch is -1"), (["--device", "foo"], "foo")])
+def test_a_bench_that_cannot_be_says_why(capsys, what, arguments, message):
+    assert main(["bench", what, *arguments]) == 1
+    assert message in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("module", [module for module, _ in COMMANDS.values()])
 def test_every_command_can_be_configured_and_run(module):
     command = importlib.import_module(module)

@@ -61,28 +61,24 @@ class Int8(Codec):
     """One byte a value, with a scale and a zero point for each channel of a batch: a quarter of float32's bytes.
 
     255 even steps lead from a channel's least value to its greatest. Of a channel with a value that is not finite all
-    come back as NaN.
+    come back as NaN. Sequences, (batch, T, C), have a scale and a zero point for each position instead: those of a
+    channel would tell a position what later ones hold.
     """
 
     fields = ("bytes", "zero", "scale")
 
     def encode(self, h):
         h = h.float()
-        others = [d for d in range(h.dim()) if d != channel(h.dim())]
-        low, high = h.amin(others), h.amax(others)
-        scale, beside = (high - low) / 255, _beside(h)
-        steps = (h - low.view(beside)) / scale.view(beside)  # 0 / 0 where a channel does not vary
+        together = [2] if h.dim() == 3 else [d for d in range(h.dim()) if d != 1]
+        low, high = h.amin(together, keepdim=True), h.amax(together, keepdim=True)
+        scale = (high - low) / 255
+        steps = (h - low) / scale  # 0 / 0 where nothing varies
         return steps.round_().nan_to_num_(0).to(torch.uint8), low, scale
 
     def decode(self, message, dtype=torch.float32):
         steps, low, scale = message
-        beside = _beside(steps)
-        return torch.addcmul(low.view(beside), steps.float(), scale.view(beside)).to(dtype)
+        return torch.addcmul(low, steps.float(), scale).to(dtype)
 
     def message_bytes(self, shape, batch=1):
-        return batch * torch.Size(shape).numel() + 8 * shape[channel(1 + len(shape)) - 1]
-
-
-def _beside(h):
-    """The shape of one value a channel, beside features h."""
-    return [-1 if d == channel(h.dim()) else 1 for d in range(h.dim())]
+        scales = batch * shape[0] if len(shape) == 2 else shape[0]
+        return batch * torch.Size(shape).numel() + 8 * scales

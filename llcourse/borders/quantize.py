@@ -25,6 +25,7 @@ class VectorQuantizer(Codec):
 
     In train mode the first batch draws the codebook from its pixels; every batch is encoded with the codebook as it is,
     which then moves. No gradient is involved: nothing flows back through a border. Draws come from torch's generator.
+    Evaluation changes nothing: before there is a codebook, pixels of a batch at even distances are its codes.
 
     >>> quantizer = VectorQuantizer(Kc=256, D=8)
     >>> quantizer.message_bytes((16, 32, 32)), quantizer.compression((16, 32, 32))
@@ -44,9 +45,10 @@ class VectorQuantizer(Codec):
 
     def encode(self, h):
         pixels = self._pixels(h)
-        if self.codebook is None:
+        if self.codebook is None and self.training:
             self._begin(pixels)
-        codebook, self._map = self.codebook, tuple(h.movedim(channel(h.dim()), -1).shape[1:-1])
+        codebook = self._spread(pixels) if self.codebook is None else self.codebook
+        self._map = tuple(h.movedim(channel(h.dim()), -1).shape[1:-1])
         if not self.training:
             return self._message(nearest(pixels, codebook), len(h)), codebook
         codebook = codebook.clone()
@@ -125,6 +127,11 @@ class VectorQuantizer(Codec):
     def _drawn(self, pixels):
         """A code from a pixel of the batch for each place: (groups, Kc, D)."""
         chosen = torch.randint(len(pixels), (self.Kc,), device=pixels.device)
+        return pixels[chosen].transpose(0, 1).contiguous()
+
+    def _spread(self, pixels):
+        """Codes without a draw, to be forgotten: (groups, Kc, D)."""
+        chosen = torch.linspace(0, len(pixels) - 1, self.Kc, device=pixels.device).long()
         return pixels[chosen].transpose(0, 1).contiguous()
 
     def _learn(self, pixels, indices):

@@ -115,9 +115,10 @@ def text(source=None, *, train=None, test=None, context=128, seed=0, device="cpu
     and what programs wrote.
 
     About a tenth is unseen, always the same tenth: whole files, chosen by their names, and copies of a file count once;
-    of a single file its last lines. Files follow each other in an order that `seed`, a whole number from 0 on, draws,
-    and windows may reach from one into the next. train, test: limits in bytes (None: all), the first ones in that
-    order, so that a smaller text lies inside a larger one. context: bytes of a window.
+    of a single file its last lines, and so of each where files are few and large. Files follow each other in an order
+    that `seed`, a whole number from 0 on, draws, and windows may reach from one into the next. train, test: limits in
+    bytes (None: all), the first ones in that order, so that a smaller text lies inside a larger one. context: bytes of
+    a window.
 
     Raises DataError for a file that is missing, unreadable, empty, or no text, for a text that is too short, and for
     more bytes than there are; ValueError for a size, seed, path or device that cannot be.

@@ -21,7 +21,8 @@ class Found:
     """What a source of text holds.
 
     kind: "library", "folder" or "file".   name: for people.   where: the path.   train, unseen: {file: its bytes};
-    of a single file its first lines and its last ones.   sha256: of all files, their names and contents.
+    of a single file, or of each where they are few, its first lines and its last ones.   sha256: of all files, their
+    names and contents.
     """
 
     kind: str
@@ -83,10 +84,15 @@ def _file(path):
     text = _text(path)
     if not text:
         raise DataError(f"{path} is empty; name a file that holds text")
-    first = len(text) - len(text) // UNSEEN
-    cut = text.rfind(b"\n", 0, first) + 1 or first
-    return Found("file", path.name, str(path), {path.name: text[:cut]}, {path.name: text[cut:]},
-                 _digest({path.name: text}))
+    return Found("file", path.name, str(path), *_cut({path.name: text}), _digest({path.name: text}))
+
+
+def _cut(files):
+    """The first lines of each file, and its last ones, a tenth of its bytes."""
+    cuts = {file: len(text) - len(text) // UNSEEN for file, text in files.items()}
+    cuts = {file: files[file].rfind(b"\n", 0, cut) + 1 or cut for file, cut in cuts.items()}
+    return ({file: text[:cuts[file]] for file, text in files.items()},
+            {file: text[cuts[file]:] for file, text in files.items()})
 
 
 def _listed(folder, left_out=(), generated=()):
@@ -127,18 +133,20 @@ def _split(kind, name, folder, files):
     """Files with the same contents count once, under the first name: a copy of an unseen file would have been seen.
 
     Which are unseen follows from their names alone: in the order of their names' checksums they are taken until they
-    hold a tenth of all bytes; one that would lead above a fifth is left for training.
+    hold a tenth of all bytes; one that would lead above a fifth is left for training. Where those left hold less than
+    a twentieth, because the others are too large, all files are cut.
     """
     once = {text: file for file, text in reversed(files.items())}
     files = {file: text for file, text in files.items() if once[text] == file and text}
     if len(files) < 2:
         raise DataError(f"all files in {folder} have the same contents: name one of them instead")
     total, held, unseen = sum(map(len, files.values())), 0, set()
-    for file in (order := sorted(files, key=lambda file: sha256(os.fsencode(file)).digest())):
+    for file in sorted(files, key=lambda file: sha256(os.fsencode(file)).digest()):
         if UNSEEN * held < total and UNSEEN * (held + len(files[file])) <= 2 * total:
             unseen.add(file)
             held += len(files[file])
-    unseen = unseen or {min(order, key=lambda file: len(files[file]))}
+    if 2 * UNSEEN * held < total:
+        return Found(kind, name, str(folder), *_cut(files), _digest(files))
     return Found(kind, name, str(folder), {file: text for file, text in files.items() if file not in unseen},
                  {file: text for file, text in files.items() if file in unseen}, _digest(files))
 

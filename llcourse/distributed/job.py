@@ -48,9 +48,9 @@ def prepare(folder, net, images, epochs, *, schedule="synchronous", recipe=None,
     hosts the folder is on a disk that all of them see, or a copy on each.
 
     Raises ValueError for what cannot be trained so: a network that is no chain, one that shares parameters between
-    modules, one with code of the notebook's own, which other processes cannot import, images on a GPU. A module that
-    draws random numbers, as dropout does, is refused by its worker, unless workers go at their own pace: K processes
-    have as many streams of them.
+    modules, one with a head that reads what another worker trains (a shared readout), one with code of the notebook's
+    own, which other processes cannot import, images on a GPU. A module that draws random numbers, as dropout does, is
+    refused by its worker, unless workers go at their own pace: K processes have as many streams of them.
     """
     folder = named_folder(folder)
     ahead, threads = whole("ahead", ahead, 1), whole("threads", threads, 1)
@@ -108,9 +108,13 @@ def _refuse(run, free):
         raise ValueError(f"{strange[0]} is code of this notebook, or of the script that was started, which other "
                          "processes cannot import: move it to a file of its own and import it from there")
     seen = {}
-    for j in range(net.K):
-        for p in {p for i in ((j,) if j < net.K - 1 else range(j, len(net.heads)))
-                  for part in (net.body[j], net.heads[i], net.objectives[i]) for p in part.parameters()}:
+    for i, cell in enumerate(net.cells):
+        j = min(i, net.K - 1)  # its worker
+        for p in cell.parameters():
             if seen.setdefault(p, j) != j:
                 raise ValueError(f"modules {seen[p] + 1} and {j + 1}, or their heads, share a parameter, which two "
                                  "workers would each change: give each its own (copy.deepcopy)")
+    for i, cell in enumerate(net.cells):
+        if away := {seen[p] for p in cell.reads() if seen.get(p, i) != min(i, net.K - 1)}:
+            raise ValueError(f"head {i + 1} reads what worker {min(away) + 1} trains, and workers send features only: "
+                             "give each module a head of its own, or train it in one process")

@@ -9,7 +9,7 @@ from .cross_entropy import CrossEntropy
 from .infopro import PRESETS, InfoPro, Weighted, interpolated
 from .reconstruction import DECODERS, MEAN, STD, Reconstruction
 from .record import Place, Record
-from .registry import OBJECTIVES, each, make, predicting, refuse_images
+from .registry import OBJECTIVES, each, make, predicting
 
 __all__ = ["DECODERS", "MEAN", "OBJECTIVES", "PRESETS", "STD", "Contrast", "CrossEntropy", "InfoPro", "Place",
-           "Reconstruction", "Record", "Weighted", "each", "interpolated", "make", "predicting", "refuse_images"]
+           "Reconstruction", "Record", "Weighted", "each", "interpolated", "make", "predicting"]

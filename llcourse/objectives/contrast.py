@@ -37,5 +37,11 @@ class Contrast(nn.Module):
         each = torch.where(positive, cosines.log_softmax(dim=1), 0).sum(dim=1) / found.clamp(min=1)
         return -each.sum() / (found > 0).sum().clamp(min=1)
 
+    def refuse_data(self, images):
+        """ValueError for what is not images: a text has no embedding of an example to compare."""
+        if len(shape := images.shape) != 3:
+            raise ValueError(f"a contrast compares images, (C, H, W), one embedding each; examples of this set are "
+                             f"{tuple(shape)}: take objectives.CrossEntropy()")
+
     def extra_repr(self):
         return f"temperature={self.temperature}"

@@ -81,7 +81,7 @@ class Reconstruction(nn.Module):
                                  "objectives.InfoPro(mean=images.mean, std=images.std) takes theirs")
         return pixels
 
-    def refuse_images(self, images):
+    def refuse_data(self, images):
         """ValueError for an image set that was normalised by other constants, or has another shape."""
         for name, here in (("mean", self.mean), ("std", self.std), ("shape", self.image)):
             there = tuple(getattr(images, name, here))

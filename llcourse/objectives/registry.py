@@ -44,11 +44,3 @@ def predicting(objectives, losses):
     """Those of `losses`, indices, whose heads give logits of classes: not those under a contrast of embeddings."""
     others = {i for i, objective in enumerate(objectives) if not getattr(objective, "predicts", True)}
     return [i for i in losses if i not in others]
-
-
-def refuse_images(objectives, images):
-    """ValueError if an objective is made for other images than those of this set."""
-    for objective in objectives:
-        for part in objective.modules():
-            if hasattr(part, "refuse_images"):
-                part.refuse_images(images)

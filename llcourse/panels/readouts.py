@@ -26,7 +26,7 @@ def _counts(head, width, vocabulary):
         net = networks.gpt(2, width, 2, CONTEXT, vocabulary).cut(2, head)
         block = cost.count(net.body[1], (CONTEXT, width))
         of_head = cost.modules(net, (CONTEXT,))[0][1]
-    return block, of_head, (2 if getattr(net.heads[0], "read_only", False) else 3) * of_head.macs / (3 * block.macs)
+    return block, of_head, (2 if getattr(net.heads[0], "reads", ()) else 3) * of_head.macs / (3 * block.macs)
 
 
 def _draw(axes, head, width, vocabulary):

@@ -21,7 +21,7 @@ def generate(net, prompt, length, *, seed=0, temperature=1.0, head=-1):
 
     Keys and values of what was read are kept, so that a byte costs a byte's forward pass. Where the network's context
     is full its later half is read anew and the rest forgotten; of a longer prompt the last `context` bytes are read.
-    Raises ValueError for a network that reads no bytes, and where its logits are not finite.
+    Raises ValueError for a network that reads no bytes, a head that nothing trains, and where logits are not finite.
 
     >>> from llcourse import networks
     >>> len(generate(networks.gpt(layers=2, width=16, heads=2, context=32).cut(2), b"def ", 40))
@@ -33,8 +33,10 @@ def generate(net, prompt, length, *, seed=0, temperature=1.0, head=-1):
     length, seed, temperature = whole("length", length, 1), whole("seed", seed, 0, SEEDS), number(
         "temperature", temperature)
     head = whole("head", head, -len(net.heads), len(net.heads) - 1) % len(net.heads)
-    onednn = torch.backends.mkldnn.flags(enabled=False, allow_tf32=None)  # its set-up is a tenth of a byte's time
-    with torch.inference_mode(), onednn:
+    if head not in net.losses:
+        raise ValueError(f"head {head} has no loss under this reach and is as it began: ask one of "
+                         f"{', '.join(map(str, net.losses))}")
+    with torch.inference_mode():
         net = net.unheld().eval()  # of a copy made here PyTorch keeps no account, which a byte at a time is dear
         device, pasts, said, tops = next(net.parameters()).device, remember(net), [], []
         generator = torch.Generator(device).manual_seed(seed)
@@ -49,8 +51,8 @@ def generate(net, prompt, length, *, seed=0, temperature=1.0, head=-1):
             said.append(new)
             tops.append(top)
     if not torch.cat(tops).isfinite().all():  # asked once, so that no byte waits for a GPU
-        raise ValueError(f"the network's logits, at temperature {temperature}, are not finite: nothing can be drawn, "
-                         "did its training diverge?")
+        raise ValueError(f"the network's logits, at temperature {temperature}, are not finite: nothing can be drawn. "
+                         "Did its training diverge, or is the temperature out of all bounds?")
     return bytes(torch.cat(said).flatten().tolist())
 
 

@@ -34,37 +34,41 @@ class Projection(nn.Module):
 class Tied(nn.Module):
     """A norm of its own, and the embedding's vectors as they are now, read as constants: no gradient goes to them.
 
-    A projection that shared the parameter itself would train module 1 with every loss.
+    A projection that shared the parameter itself would train module 1 with every loss.   reads: the parameters.
     """
-
-    read_only = True
 
     def __init__(self, width, embedding):
         super().__init__()
         self.norm, self._read = nn.LayerNorm(width), (embedding,)  # in a tuple: a module there would be a part of this
 
+    @property
+    def reads(self):
+        return (self._read[0].weight,)
+
     def forward(self, h):
-        return F.linear(self.norm(h), self._read[0].weight.detach())
+        return F.linear(self.norm(h), self.reads[0].detach())
+
+
+COPIES = "scale", "shift", "weight"  # of the parameters that a Copied reads
 
 
 class Copied(nn.Module):
     """A copy of the network's classifier, renewed every so many training steps of this head's: read, never trained.
 
-    The copy and the count of steps are buffers, changed in place.
+    The copy and the count of steps are buffers, changed in place.   reads: the parameters that it copies.
     """
-
-    read_only = True
 
     def __init__(self, classifier, every):
         super().__init__()
         self.every, self._read = every, (classifier,)
-        for name, p in self._sources():
+        for name, p in zip(COPIES, self.reads):
             self.register_buffer(name, p.detach().clone())
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
 
-    def _sources(self):
+    @property
+    def reads(self):
         norm, linear = self._read[0].norm, self._read[0].linear
-        return ("scale", norm.weight), ("shift", norm.bias), ("weight", linear.weight)
+        return norm.weight, norm.bias, linear.weight
 
     def forward(self, h):
         if self.training:
@@ -75,7 +79,7 @@ class Copied(nn.Module):
     @torch.no_grad()
     def _renew(self):
         due = self.steps % self.every == 0  # stays on the device: the host does not wait for it
-        for name, p in self._sources():
+        for name, p in zip(COPIES, self.reads):
             copy = getattr(self, name)
             copy.copy_(p if self.every == 1 else torch.where(due, p, copy))
         self.steps += 1

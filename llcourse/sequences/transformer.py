@@ -111,10 +111,18 @@ class Embedding(nn.Module):
         self.tokens = nn.Embedding(vocabulary, width)
         self.positions = nn.Embedding(context, width) if learned else None
 
+    def refuse_data(self, text):
+        """ValueError for data of another kind, of longer or shorter windows, whose last positions would not be learnt,
+        or with more different values."""
+        if tuple(text.shape) != (self.context,) or len(text.classes) > self.tokens.num_embeddings:
+            raise ValueError(f"this GPT reads windows of {self.context} out of {self.tokens.num_embeddings} values; "
+                             f"examples of this set are {tuple(text.shape)} out of {len(text.classes)}: give "
+                             "networks.gpt and data.text the same context, and for bytes vocabulary=256")
+
     def forward(self, x):
         begun = 0 if self.past is None else self.past.length
-        if x.dim() != 2 or x.is_floating_point() or begun + x.shape[1] > self.context:
-            raise ValueError(f"text is whole numbers, (batch, T) with T up to {self.context - begun}; got "
+        if x.dim() != 2 or x.dtype not in (torch.int32, torch.int64) or begun + x.shape[1] > self.context:
+            raise ValueError(f"text is whole numbers, int64 (batch, T) with T up to {self.context - begun}; got "
                              f"{x.dtype} of shape {tuple(x.shape)}")
         if self.past is not None:
             self.past.length += x.shape[1]

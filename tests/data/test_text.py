@@ -70,10 +70,13 @@ def test_which_files_are_unseen_follows_from_their_names(folder):
     assert sorted_bytes[0] == sorted_bytes[1]
 
 
-def test_a_giant_is_trained_on_and_the_smallest_file_is_unseen_where_no_other_can_be(tmp_path):
-    for name, size in (("a", 50), ("b", 60), ("c", 90)):  # each more than a fifth
+@pytest.mark.parametrize("sizes", [(50, 60, 90), (1200, 900), (1000, 10)])  # more than a fifth each; a speck beside
+def test_where_files_are_few_and_large_the_last_lines_of_each_are_unseen(tmp_path, sizes):
+    for name, size in zip("abc", sizes):
         (tmp_path / name).write_text(name * size)
-    assert list(textfiles.find(tmp_path).unseen) == ["a"]
+    found = textfiles.find(tmp_path)
+    for name, size in zip("abc", sizes):
+        assert [len(found.train[name]), len(found.unseen[name])] == [size - size // 10, size // 10]
 
 
 def test_the_same_seed_gives_the_same_text_and_a_smaller_one_lies_inside_a_larger(folder):

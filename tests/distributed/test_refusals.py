@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from llcourse import Recipe, borders, networks, reach, schedules, wiring
+from llcourse import Recipe, borders, data, networks, reach, schedules, wiring
 from llcourse.distributed import prepare
 from llcourse.distributed.job import load
 
@@ -58,6 +58,16 @@ def test_a_network(tmp_path, images, make, message):
     with pytest.raises(ValueError, match=message):
         prepare(tmp_path / "job", make(), images, 1, recipe=RECIPE)
     assert not (tmp_path / "job" / "job.pt").exists()
+
+
+@pytest.mark.parametrize("head, K, message", [("readout", 2, "head 1 reads what worker 2 trains"),
+                                              ("tied", 3, "head 2 reads what worker 1 trains")])
+def test_a_head_that_reads_anothers(tmp_path, head, K, message):
+    text = data.text(train=1000, test=100, context=8)
+    net = networks.gpt(3, 8, 2, context=8)
+    with pytest.raises(ValueError, match=message):
+        prepare(tmp_path / "job", net.cut(K, head), text, 1)
+    prepare(tmp_path / "job", net.cut(2, "tied"), text, 1)  # its embedding is worker 1's own
 
 
 def test_one_loss_and_a_buffer_between_workers_at_their_own_pace(tmp_path, images):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from llcourse import Recipe, borders, measure, networks, reach, sequences
+from llcourse import Recipe, borders, measure, networks, reach, schedules, sequences
 from llcourse.steps import EagerStep
 
 T, WIDTH, HEADS, VOCABULARY = 12, 16, 2, 19
@@ -140,6 +140,18 @@ def test_a_later_byte_changes_no_earlier_logit(positions, head, batch):
             assert not torch.isclose(logits[:, t:], before[i][:, t:]).all(dim=-1).any()  # positions, and seen by all
 
 
+@pytest.mark.parametrize("make", [borders.Half, borders.Int8, lambda: borders.VectorQuantizer(8, 4)])
+def test_nor_does_it_through_a_codec(make, batch):
+    net, (x, y) = cut(3), batch
+    net.borders = [make(), make()]
+    net.backward(x, y)  # draws a codebook
+    net.eval()
+    before, changed = net.logits(x), x.clone()
+    changed[:, T // 2:] = (changed[:, T // 2:] + 1) % VOCABULARY
+    for i, logits in net.logits(changed).items():
+        assert torch.equal(logits[:, : T // 2], before[i][:, : T // 2])
+
+
 @pytest.mark.parametrize("every", [1, 3])
 def test_the_shared_readout_is_a_copy_that_the_last_loss_trains(every, batch):
     net = cut(3, sequences.Readout(every))
@@ -184,6 +196,15 @@ def test_the_shared_readout_goes_on_from_a_saved_state(batch):
     assert all(torch.equal(a, b) for a, b in zip(nets[0].state_dict().values(), nets[1].state_dict().values()))
 
 
+def test_a_head_whose_source_would_train_later_is_refused_one_module_at_a_time():
+    with pytest.raises(ValueError, match="head 1 reads parameters of cell 3, which no loss has trained by then"):
+        schedules.phases("sequential", cut(3, "readout"), 1)
+    net = cut(3, "readout")
+    net.heads[-1].requires_grad_(False)  # it was trained before
+    for fine in (net, cut(3, "tied"), cut(3)):
+        assert len(schedules.phases("sequential", fine, 1)) == 3
+
+
 def test_a_projection_that_shares_the_embedding_leaks_into_module_1(batch):
     net = cut(3, "projection")
     for head in net.heads:
@@ -213,8 +234,8 @@ def test_borders_pass_sequences(make, batch):
 def test_a_codec_sees_the_last_dimension_of_sequences_as_channels():
     h = torch.randn(4, 6, 8) * torch.logspace(-2, 2, 8)  # channels of very different sizes
     bytes_, low, scale = borders.Int8().encode(h)
-    assert low.shape == scale.shape == (8,)
-    assert ((borders.Int8()(h) - h).abs().amax((0, 1)) <= scale * 0.5001).all()
+    assert low.shape == scale.shape == (4, 6, 1)  # of a channel they would tell what later positions hold
+    assert ((borders.Int8()(h) - h).abs() <= scale * 0.5001).all()
     assert sum(t.nbytes for t in (bytes_, low, scale)) == borders.Int8().message_bytes((6, 8), 4)
     quantizer = borders.VectorQuantizer(4, 2)
     codes, codebook = quantizer.encode(h)

@@ -1,10 +1,24 @@
 """GPTs: shapes, starting weights, what their parts cost, and writing with what attention has seen kept."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 
-from llcourse import bench_text, cost, generate, measure, networks, reach, sequences
+from llcourse import (
+    bench_text,
+    borders,
+    cost,
+    data,
+    generate,
+    measure,
+    networks,
+    objectives,
+    reach,
+    sequences,
+    train,
+)
 from llcourse.bench import one_update
 from llcourse.copying import copied
 from llcourse.steps import EagerStep
@@ -110,11 +124,28 @@ def test_odd_halves_are_fine_for_learned_positions():
 
 @pytest.mark.parametrize("given, message", [
     (torch.rand(2, T), "float32 of shape"), (text(2, T + 1), r"T up to 24; got torch.int64 of shape \(2, 25\)"),
-    (torch.zeros(T, dtype=torch.long), r"\(batch, T\)"),
+    (torch.zeros(T, dtype=torch.long), r"\(batch, T\)"), (text().to(torch.uint8), "uint8 of shape"),
 ])
 def test_what_is_no_text_is_refused(given, message):
     with pytest.raises(ValueError, match=message):
         gpt().cut(2)(given)
+
+
+@pytest.mark.parametrize("settings, message", [
+    ({"context": 9}, r"reads windows of 9 out of 256 values; examples of this set are \(8,\) out of 256"),
+    ({"context": 7, "positions": "learned"}, "windows of 7"), ({"context": 8, "vocabulary": 100}, "out of 100 values"),
+])
+def test_training_refuses_a_text_of_other_windows_or_values(settings, message):
+    library = data.text(train=1000, test=100, context=8)
+    with pytest.raises(ValueError, match=message):
+        train(gpt(**{"vocabulary": 256} | settings).cut(2), library, 1)
+
+
+def test_training_refuses_what_is_made_for_images_alone():
+    net = gpt(vocabulary=256, context=8).cut(2)
+    net.objectives = [objectives.Contrast(), objectives.CrossEntropy()]
+    with pytest.raises(ValueError, match=r"a contrast compares images, .* examples of this set are \(8,\)"):
+        train(net, data.text(train=1000, test=100, context=8), 1)
 
 
 def test_heads_and_objectives_that_are_not_for_text_are_refused():
@@ -183,6 +214,24 @@ def test_generation_is_seeded_and_leaves_the_network_as_it_is():
         assert generate(net, b"def ", 40, seed=1) == first
     whole = gpt(vocabulary=256)
     assert generate(whole, b"def ", 9) == generate(whole.cut(1), b"def ", 9)
+
+
+def test_writing_moves_nothing_that_others_use():
+    """Neither the generator of the process nor its switches; a codebook that was never drawn stays so."""
+    net = gpt(vocabulary=256).cut(2)
+    net.borders = [borders.VectorQuantizer(4, 4)]
+    switches, state = [], torch.get_rng_state()
+    with nn.modules.module.register_module_forward_hook(lambda *_: switches.append(torch.backends.mkldnn.enabled)):
+        first = generate(net, b"def ", 20, seed=1)
+    assert all(switches) and len(switches) > 20 and torch.equal(torch.get_rng_state(), state)
+    assert net.borders[0].codebook is None and generate(net, b"def ", 20, seed=1) == first
+
+
+@pytest.mark.parametrize("R, head", [(reach.backprop, 0), (reach.backprop, -3), (partial(reach.interlocking, N=2), 0)])
+def test_a_head_that_nothing_trains_writes_nothing(R, head):
+    net = gpt(vocabulary=256).cut(3, reach=R(3))
+    with pytest.raises(ValueError, match=f"head 0 has no loss .* ask one of {', '.join(map(str, net.losses))}"):
+        generate(net, b"a", 1, head=head)
 
 
 @pytest.mark.parametrize("given, message", [
