@@ -131,7 +131,7 @@ class VectorQuantizer(Codec):
 
     def _spread(self, pixels):
         """Codes without a draw, to be forgotten: (groups, Kc, D)."""
-        chosen = torch.linspace(0, len(pixels) - 1, self.Kc, device=pixels.device).long()
+        chosen = torch.arange(self.Kc, device=pixels.device) * (len(pixels) - 1) // (self.Kc - 1)
         return pixels[chosen].transpose(0, 1).contiguous()
 
     def _learn(self, pixels, indices):
