@@ -21,6 +21,7 @@ from llcourse import (
 )
 from llcourse.bench import one_update
 from llcourse.copying import copied
+from llcourse.sequences.transformer import GELU
 from llcourse.steps import EagerStep
 
 LAYERS, WIDTH, HEADS, T, VOCABULARY = 4, 32, 2, 24, 50
@@ -201,6 +202,16 @@ def test_logits_with_what_was_seen_kept_are_the_same(positions):
             net.logits(x[:, :1])
         for past in pasts:
             past.length = 0
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_gelu_of_one_position_is_gelu(batch):
+    x = torch.randn(batch, 1, 14, dtype=torch.float64, requires_grad=True)
+    found = GELU()(x)
+    expected = x * torch.special.ndtr(x)
+    for a, b in ((found, expected), *zip(*(torch.autograd.grad(y.square().sum(), x) for y in (found, expected)))):
+        assert torch.allclose(a, b, rtol=1e-12, atol=1e-12)
+    assert found.shape == x.shape and found.is_contiguous()
 
 
 def test_generation_is_seeded_and_leaves_the_network_as_it_is():
