@@ -16,12 +16,13 @@ class Past:
 
     def extended(self, *new):
         """Tensors (batch, heads, T, n) of the next T positions, each behind those that came before."""
-        begun, self.length = self.length, self.length + new[0].shape[2]
+        begun, T = self.length, new[0].shape[2]
+        self.length += T
         if self.room is None:
             self.room = [t.new_empty(*t.shape[:2], self.context, t.shape[3]) for t in new]
         for room, t in zip(self.room, new):
-            room[:, :, begun : self.length] = t
-        return [room[:, :, : self.length] for room in self.room]
+            room.narrow(2, begun, T).copy_(t)
+        return [room.narrow(2, 0, self.length) for room in self.room]
 
 
 class BackToStream(nn.Linear):
