@@ -123,9 +123,11 @@ def _convolution_back(out, x, weight, bias, stride, padding, dilation, transpose
                       out_shape=None):
     """Operations of a convolution's backward pass: as many for each gradient as forward.
 
-    The library's own formula leaves groups out of the weight gradient: G times too many.
+    The library's own formula leaves groups out of the weight gradient: G times too many. Each weight meets every
+    position of the smaller side, which of a transposed convolution is the input.
     """
-    return 2 * out[0] * prod(out[2:]) * prod(weight) * (bool(mask[0]) + bool(mask[1]))
+    positions = x if transposed else out
+    return 2 * positions[0] * prod(positions[2:]) * prod(weight) * (bool(mask[0]) + bool(mask[1]))
 
 
 COUNTED = {torch.ops.aten.convolution_backward: _convolution_back}

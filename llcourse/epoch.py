@@ -53,10 +53,12 @@ def epoch(run, bar, stop):
 
 
 def wake(run, frozen=0):
-    """All in train mode but the modules and heads that a phase keeps frozen, and what the network's owner froze."""
+    """All in train mode but the modules and heads that a phase keeps frozen, borders between such modules, and what
+    the network's owner froze."""
     net = run.net
     net.train()
-    for part in (*net.body[:frozen], *net.heads[:frozen], *map(net.get_submodule, run.resting)):
+    between = [border for border in net.borders[: max(0, frozen - 1)] if border is not None]
+    for part in (*net.body[:frozen], *net.heads[:frozen], *between, *map(net.get_submodule, run.resting)):
         part.eval()
 
 

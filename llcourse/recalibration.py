@@ -16,7 +16,8 @@ def recalibrate(net, images, batch=500, seed=0):
     Raises ValueError if there is no BatchNorm that keeps running statistics.
     """
     batch, seed = whole("batch", batch, 2), whole("seed", seed)
-    norms = [m for m in net.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
+    aside = {m for objective in net.objectives for m in objective.modules()}  # a forward pass runs none of them
+    norms = [m for m in net.modules() if isinstance(m, _BatchNorm) and m.track_running_stats and m not in aside]
     if not norms:
         raise ValueError("nothing to recalibrate: this network has no BatchNorm with running statistics")
     modes, momenta = {m: m.training for m in net.modules()}, [norm.momentum for norm in norms]

@@ -25,7 +25,7 @@ class Phase:
     turn it is, all chance drawn from the torch.Generator; None if it is always everyone's. Cells whose turn it is not
     run only as far as others read them; a step whose losses need no images, because borders hold what they read, takes
     none of the epoch's batches.   ticks: steps to a batch, 1 unless turns are shorter.   slowdown: a number a cell: it
-    acts on one batch of so many.
+    is updated on one batch of so many, below 1 if several times a batch.
 
     A cell's learning rate follows its own updates, over epochs x batches / slowdown of them: with fewer turns than that
     it does not come to its end.
@@ -43,7 +43,8 @@ class Phase:
                 "epochs": whole("epochs", self.epochs, 1), "frozen": whole("frozen", self.frozen),
                 "ticks": whole("ticks", self.ticks, 1),
                 "losses": tuple(whole("a loss", i) for i in several("losses", self.losses)),
-                "slowdown": tuple(number("a slowdown", S, 1) for S in several("slowdown", self.slowdown))}.items():
+                "slowdown": tuple(number("a slowdown", S, above=0)
+                                  for S in several("slowdown", self.slowdown))}.items():
             object.__setattr__(self, name, value)
 
     def steps(self, batches, generator):
@@ -78,11 +79,15 @@ def sequential(net, epochs):
     if not np.array_equal(net.reach, np.eye(len(net.heads), net.K)):
         raise ValueError(f"sequential training needs reach.local({net.K}): every module its own loss and no other; "
                          f"got\n{net.reach}")
-    if any(border is not None and border.holds for border in net.borders):
-        raise ValueError("sequential training runs the frozen modules on every batch; "
-                         "a border that holds batches would hide them from the module that learns")
+    _refuse_held(net, "sequential training")
     last = net.K - 1
     return [*(Phase(epochs, (j,), j) for j in range(last)), Phase(epochs, tuple(range(last, len(net.heads))), last)]
+
+
+def _refuse_held(net, what):
+    if any(border is not None and border.holds for border in net.borders):
+        raise ValueError(f"{what} runs the modules below on every batch; a border that holds batches would hide them "
+                         "from the module that learns: net.borders = [None] * (net.K - 1)")
 
 
 def last_only(net, epochs):
@@ -91,8 +96,9 @@ def last_only(net, epochs):
     Under reach.local the last module learns on a random prefix, fixed weights as they were drawn. What local losses
     are worth is what they gain over this. The prefix runs in train mode, as in DGL, and its BatchNorms follow the mean
     and variance of the images: with the averages that they begin with, 0 and 1, features would be worse scaled, and the
-    control too easy to beat.
+    control too easy to beat. Raises ValueError where a border holds batches.
     """
+    _refuse_held(net, "training the last loss alone")
     return [Phase(epochs, net.losses[-1:])]
 
 
@@ -129,8 +135,11 @@ class Asynchronous:
             if read and not crossed and not (border is not None and border.holds):
                 raise ValueError(f"module {j + 1} and its reader act at different times, and nothing between them "
                                  "keeps a batch: net.borders = [borders.ReplayBuffer(M=10) for _ in range(net.K - 1)]")
-        of = {cell: S for i, S in zip(net.losses, self.slowdown) for cell in net.updated_by((i,))}
-        slowdown = tuple(of.get(cell, 1.0) for cell in range(len(net.heads)))
+        of = {cell: [] for cell in range(len(net.heads))}  # losses take turns, and several may update a cell
+        for i, S in zip(net.losses, self.slowdown or (1.0,) * len(net.losses)):
+            for cell in net.updated_by((i,)):
+                of[cell].append(S)
+        slowdown = tuple(S[0] if len(S) == 1 else 1 / sum(1 / s for s in S or (1.0,)) for S in of.values())
         return [Phase(epochs, net.losses, turns=partial(self.turns, net.losses), ticks=len(net.losses),
                       slowdown=slowdown)]
 

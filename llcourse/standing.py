@@ -23,8 +23,10 @@ def refuse_redeclared(run):
     now = parts(run.net)
     if len(now) != len(run.parts) or not all(map(operator.is_, now, run.parts)):
         _refuse(["another module, head, objective, border or parameter"])
-    _refuse(differences({name: run.config[name] for name in ("reach", "precision")},
-                        {"reach": run.net.reach.tolist(), "precision": str(run.net.precision)}))
+    _refuse(differences({name: run.config[name] for name in ("reach", "precision")}
+                        | {"weights": run.config["network"]["weights"]},
+                        {"reach": run.net.reach.tolist(), "precision": str(run.net.precision),
+                         "weights": repr(run.net.weights)}))
 
 
 def refuse_changes(run):

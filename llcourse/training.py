@@ -50,6 +50,9 @@ class Run:
         for part in net.modules():
             if hasattr(part, "refuse_data"):
                 part.refuse_data(images)
+        for border in net.borders:
+            if border is not None:
+                border.empty()
         self.images, self.recipe, self.seed = images, recipe or Recipe(), whole("seed", seed, 0, SEEDS)
         self.device, self.watch = images.device, watch or {}
         self.phases, self.resting = phases(schedule, net, epochs), resting(net)
@@ -94,6 +97,9 @@ class Run:
 
     def _train(self, checkpoint, label, stop):
         standing.refuse_changes(self)
+        if torch.is_autocast_enabled(self.device.type):
+            raise ValueError("within torch.autocast a run would compute in another precision than its recipe says, "
+                             "with weights cast once for all steps: train outside, with Recipe(precision=\"bfloat16\")")
         rows, saved = self.history.rows, -math.inf
         if checkpoint and len(rows) < self.epochs:
             self.save(checkpoint)  # that it cannot be written is known before an epoch was trained for nothing

@@ -39,6 +39,9 @@ class Border(nn.Module):
         """
         raise NotImplementedError(f"{type(self).__name__} holds batches and needs a take()")
 
+    def empty(self):
+        """A new Run begins: forget the batches that are held. What was learnt stays."""
+
     @property
     def sends(self):
         """The Codec whose messages go to a reader in another process; None where features do."""

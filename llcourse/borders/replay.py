@@ -82,6 +82,12 @@ class ReplayBuffer(Border):
             context = {c: self._buffers[f"context{n}_{slot}"] for n, c in enumerate(self._cells)}
             return Sample(self.codec.decode(message, self._dtype), image, y, context)
 
+    def empty(self):
+        self.slots, self._dtype, self._cells = Slots(self.M, self.tie, self.reuse), None, ()
+        for slot in range(self.M):
+            for field in self._fields:
+                self._buffers[f"{field}{slot}"] = None
+
     def nbytes(self, shape, batch=1):
         """Bytes of M batches of `batch` images with their labels: float32 features of `shape`; images and context left
         out."""

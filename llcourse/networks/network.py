@@ -65,7 +65,7 @@ class Network(nn.Module):
         """Names of the blocks before the K - 1 borders: the published ones if there are, else balanced in MACs."""
         K = whole("K", K, 1)
         if K in self.published:
-            return self.published[K]
+            return list(self.published[K])  # a caller's own
         if not 1 <= K <= len(self.blocks):
             raise ValueError(f"{self.name} has {len(self.blocks)} blocks and cannot be cut into K = {K} modules; "
                              f"choose K from 1 to {len(self.blocks)}")

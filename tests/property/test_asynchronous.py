@@ -6,7 +6,19 @@ import pytest
 import torch
 from torch import nn
 
-from llcourse import NonFiniteLoss, Recipe, Run, borders, measure, networks, reach, recalibrate, schedules, train
+from llcourse import (
+    NonFiniteLoss,
+    Recipe,
+    Run,
+    borders,
+    measure,
+    networks,
+    objectives,
+    reach,
+    recalibrate,
+    schedules,
+    train,
+)
 from llcourse.borders import ReplayBuffer, VectorQuantizer
 from llcourse.objectives import InfoPro
 from llcourse.schedules import Asynchronous
@@ -120,6 +132,43 @@ def test_a_chunk_keeps_its_own_clock(images):
     assert train(net, images, 2, recipe=RECIPE, schedule=Asynchronous((1, 3))).rows[-1]["loss"][0] is None
 
 
+def test_a_cell_of_several_losses_learns_to_the_end(images):
+    """Each of its losses has a turn in every batch: twice as many updates lead as far."""
+    net = network(K=4)
+    net.reach = [[1, 0, 0, 0], [0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 1]]  # local below, interlocking above
+    net.borders = [ReplayBuffer(2)]
+    phase, = Asynchronous(order="cyclic")(net, 3)
+    assert phase.slowdown == (1, 1, 0.5, 1)
+    assert Asynchronous((1, 2, 4))(net, 3)[0].slowdown == (1, 2, 1 / (1 / 2 + 1 / 4), 4)
+    run, moved = Run(net, images, 3, recipe=RECIPE, schedule=Asynchronous(order="cyclic")), []
+
+    def watched(net, _):
+        moved.append([p.clone() for p in net.body[2].parameters()])
+        return 0
+
+    run.watch = {"moved": watched}
+    run.fit()
+    assert run.updates.tolist() == [3 * run.steps_per_epoch * n for n in (1, 1, 2, 1)]
+    assert not any(torch.equal(a, b) for a, b in zip(*moved[1:]))
+
+
+def test_a_new_run_begins_with_empty_buffers(images):
+    first, net = network(M=2), network(M=2)
+    train(net, images, 1, recipe=RECIPE, schedule="asynchronous")
+    assert net.borders[0].held_bytes
+    Run(net, images, 1, recipe=RECIPE, schedule="asynchronous")
+    assert not net.borders[0].held_bytes and not net.borders[0].slots.written
+    net.load_state_dict(first.state_dict())
+    seen = [train(each, images, 1, recipe=RECIPE, schedule="asynchronous").rows[0]["loss"] for each in (first, net)]
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("schedule", ["sequential", "last only"])
+def test_nothing_below_runs_on_every_batch_behind_a_buffer(images, schedule):
+    with pytest.raises(ValueError, match="a border that holds batches would hide them"):
+        Run(network(M=2), images, 1, recipe=RECIPE, schedule=schedule)
+
+
 def test_what_cannot_be_asynchronous():
     with pytest.raises(ValueError, match="module 1 and its reader act at different times.*ReplayBuffer"):
         Asynchronous()(network(), 1)
@@ -227,6 +276,16 @@ def test_images_travel_only_if_asked_for():
 
 def test_the_measured_reach_is_the_declared_one(images):
     assert measure.reach(network(M=2), images).differences(reach.local(3)) == []
+
+
+def test_recalibration_leaves_what_a_forward_pass_does_not_run(images):
+    objective = objectives.InfoPro(mean=images.mean, std=images.std)
+    net = networks.resnet(8, width=4, classes=4, shape=(3, 16, 16)).cut(2, objective=objective)
+    train(net, images, 1, recipe=RECIPE)
+    before = {name: t.clone() for name, t in net.objectives[0].state_dict().items()}
+    recalibrate(net, images, batch=20)
+    assert any("running_mean" in name for name in before)
+    assert all(torch.equal(t, before[name]) for name, t in net.objectives[0].state_dict().items())
 
 
 def test_recalibration_gives_the_statistics_of_the_network_as_it_is(images):

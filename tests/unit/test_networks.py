@@ -4,8 +4,9 @@ import math
 
 import pytest
 import torch
+from torch import nn
 
-from llcourse import cost, heads, networks, partition, reach
+from llcourse import LocalNetwork, cost, heads, networks, partition, reach
 
 
 def test_resnet32_costs_what_the_papers_say():
@@ -22,6 +23,19 @@ def test_resnet32_costs_what_the_papers_say():
 def test_published_cuts_of_resnet32(K, mmacs):
     rows = cost.modules(networks.resnet(32).cut(K), (3, 32, 32))
     assert [round(body.macs / 1e6, 1) for body, _ in rows] == mmacs
+
+
+def test_published_borders_are_the_callers_own():
+    names = networks.resnet(32).borders(4)
+    names.insert(0, "stem")
+    assert networks.resnet(32).cut(4).K == 4 and networks.resnet(32).borders(4) == names[1:]
+
+
+def test_a_transposed_convolution_goes_back_over_its_input():
+    body = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1, bias=False), nn.ConvTranspose2d(8, 6, 2, stride=2, bias=False))
+    head = nn.Sequential(heads.GlobalAverage(), nn.Linear(6, 10))
+    conv, up, last = 8 * 3 * 9 * 64, 8 * 6 * 4 * 64, 60
+    assert cost.exact_macs(LocalNetwork([body], [head]), (3, 8, 8)) == 2 * conv + 3 * up + 3 * last
 
 
 @pytest.mark.parametrize("K, floor", [(4, 1.07), (16, 1.33)])

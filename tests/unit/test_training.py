@@ -14,7 +14,19 @@ import torch
 from torch import nn
 from torch._dynamo.utils import counters
 
-from llcourse import History, LocalNetwork, NonFiniteLoss, Recipe, Run, measure, networks, reach, train, training
+from llcourse import (
+    History,
+    LocalNetwork,
+    NonFiniteLoss,
+    Recipe,
+    Run,
+    borders,
+    measure,
+    networks,
+    reach,
+    train,
+    training,
+)
 from llcourse.checkpoint import CheckpointError
 from llcourse.reproduce.run import seconds_left
 from llcourse.schedules import SCHEDULES, Phase
@@ -325,6 +337,32 @@ def test_sequential_training_freezes_what_is_done(images, monkeypatch):
     assert not moved(2, 4, first) and moved(2, 4, second)   # phase 2 freezes it, BatchNorm statistics too
     untrained = [[a is None for a in row["accuracy"]] for row in history.rows]
     assert untrained == [[False, True]] * 2 + [[False, False]] * 2
+
+
+def test_between_frozen_modules_a_quantiser_rests(images):
+    net, seen = network(K=3), []
+    net.borders = [borders.VectorQuantizer(Kc=4, D=4, decay=0.5) for _ in range(2)]
+    run = Run(net, images, 1, schedule="sequential", recipe=PLAIN, watch={"codes": lambda net, _: seen.append(
+        [None if border.codebook is None else border.codebook.clone() for border in net.borders[:2]]) or 0})
+    run.fit()
+    assert seen[0][0] is None  # nobody reads module 1 yet
+    assert torch.equal(seen[1][0], seen[2][0]) and seen[2][1] is not None
+
+
+def test_a_run_is_not_computed_in_another_precision_around_it(images):
+    run = Run(network(), images, 1, recipe=PLAIN)
+    with torch.autocast("cpu", torch.bfloat16), pytest.raises(ValueError, match="within torch.autocast .* train outs"):
+        run.fit()
+    assert not run.history.rows
+
+
+def test_weights_of_gradients_stay_as_declared(images):
+    def meddle(net, _):
+        net.weights = [0.5, 0.5]
+        return 0
+
+    with pytest.raises(ValueError, match=r"has changed: weights: \(1.0, 1.0\) there, \(0.5, 0.5\) here"):
+        train(network(), images, 2, recipe=PLAIN, watch={"meddle": meddle})
 
 
 def test_sequential_needs_local_reach(images):
