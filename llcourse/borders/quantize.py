@@ -97,7 +97,7 @@ class VectorQuantizer(Codec):
         return (self.counts < 0.01 * self.counts.mean(1, keepdim=True)).float().mean().item()
 
     def get_extra_state(self):
-        return torch.tensor([self._seen, *self._map])
+        return torch.tensor([self._seen, *(self._map if self._seen else ())])  # evaluation leaves no trace
 
     def set_extra_state(self, state):
         self._seen, *map_ = state.tolist()

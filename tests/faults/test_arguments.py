@@ -116,7 +116,7 @@ def test_reaches_that_mean_nothing(make, words):
     (lambda: measure.module_times(network(), (torch.zeros(2, 3, 16, 16), torch.arange(2)), rounds=0), "rounds is 0"),
     (lambda: recalibrate(network(), None, batch=1), "batch is 1; it is a whole number from 2 on"),
     (lambda: Phase(1.5, (0,)), "epochs is 1.5"), (lambda: Phase(1, (0.5,)), "a loss is 0.5"),
-    (lambda: Phase(1, (0,), frozen=-1), "frozen is -1"), (lambda: Phase(1, (0,), slowdown=(0.5,)), "a slowdown is 0.5"),
+    (lambda: Phase(1, (0,), frozen=-1), "frozen is -1"), (lambda: Phase(1, (0,), slowdown=(0,)), "a slowdown is 0"),
     (lambda: Asynchronous(3), "slowdown is 3; it is a list or a tuple"), (lambda: Asynchronous("a"), "slowdown is 'a'"),
     (lambda: ReplayBuffer(2, images="no"), "images is 'no'"), (lambda: VectorQuantizer(decay="a"), "decay is 'a'"),
     (lambda: timeline.simulate([[1]], 1.5), "batches is 1.5"),

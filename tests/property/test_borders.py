@@ -99,7 +99,7 @@ def test_borders_that_cannot_be():
         net.borders[0] = Coarse()
     with pytest.raises(AttributeError):
         net.wiring = wiring.chain(3)
-    with pytest.raises(ValueError, match="sequential training runs the frozen modules"):
+    with pytest.raises(ValueError, match="sequential training runs the modules below"):
         schedules.sequential(late_network(), 1)
     with pytest.raises(ValueError, match="step by step"):
         Run(late_network(), Eights(), 1, fast=True)

@@ -349,6 +349,18 @@ def test_between_frozen_modules_a_quantiser_rests(images):
     assert torch.equal(seen[1][0], seen[2][0]) and seen[2][1] is not None
 
 
+def test_a_quantiser_that_was_only_evaluated_is_as_new(images, tmp_path):
+    def fresh():
+        net = network()
+        net.borders = [borders.VectorQuantizer(Kc=4, D=4)]
+        return net
+
+    train(fresh(), images, 1, recipe=PLAIN, checkpoint=tmp_path / "run")
+    net = fresh()
+    measure.score(net, images)
+    assert len(train(net, images, 1, recipe=PLAIN, checkpoint=tmp_path / "run").rows) == 1  # resumes: nothing to do
+
+
 def test_a_run_is_not_computed_in_another_precision_around_it(images):
     run = Run(network(), images, 1, recipe=PLAIN)
     with torch.autocast("cpu", torch.bfloat16), pytest.raises(ValueError, match="within torch.autocast .* train outs"):
